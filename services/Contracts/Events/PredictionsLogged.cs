@@ -1,0 +1,9 @@
+namespace MlOps.Contracts.Events;
+
+/// <summary>
+/// Answered predictions for the log; the same <paramref name="BatchId"/> always carries the same records.
+/// Publisher: Inference. Consumer: Monitoring.
+/// </summary>
+/// <param name="BatchId">Identifies the batch, so that a repeated delivery is recognised.</param>
+/// <param name="Records">A serialised <c>mlops.monitoring.v1.PredictionBatch</c>.</param>
+public sealed record PredictionsLogged(Guid BatchId, ReadOnlyMemory<byte> Records);
