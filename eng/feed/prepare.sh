@@ -98,7 +98,7 @@ node "$feed/unbundle.mjs" "$managed/aspire-managed" "$work/assemblies" \
 
 say "compiling the managed half of ONNX Runtime"
 cp "$feed/onnxruntime.managed.csproj.in" "$work/onnxruntime-managed/Managed.csproj"
-dotnet build "$work/onnxruntime-managed/Managed.csproj" -c Release -o "$work/managed" -v q >"$work/managed.log" 2>&1 ||
+dotnet build "$work/onnxruntime-managed/Managed.csproj" -c Release -o "$work/managed" -v q -p:UseSharedCompilation=false >"$work/managed.log" 2>&1 ||
   { cat "$work/managed.log" >&2; fail "the managed half of ONNX Runtime did not compile"; }
 
 node "$feed/pack.mjs" "$work" "$work/packages"
@@ -119,15 +119,21 @@ cat >"$work/feed.props" <<'EOF'
 EOF
 
 # Into place; `recipe` comes last and vouches for the rest, so an interrupted run is simply repeated.
+# What has not changed stays untouched: a build or a dashboard may be using it.
 rm -f "$local/recipe"
-rm -rf "$local/packages" "$local/aspire"
-for package in "$work"/packages/*.nupkg; do
-  id=$(basename "$package" | sed -E 's/\.[0-9]+\.[0-9]+\.[0-9]+\.nupkg$//' | tr '[:upper:]' '[:lower:]')
+mkdir -p "$local/packages" "$local/aspire"
+for old in "$local"/packages/*.nupkg; do
+  name=$(basename "$old")
+  cmp -s "$old" "$work/packages/$name" && continue
+  rm -f "$old"
+  id=$(sed -E 's/\.[0-9]+\.[0-9]+\.[0-9]+\.nupkg$//' <<<"$name" | tr '[:upper:]' '[:lower:]')
   rm -rf "$local/nuget/$id"
 done
-mv "$work/packages" "$local/packages"
-mkdir "$local/aspire"
-mv "$managed" "$local/aspire/managed"
+mv -n "$work"/packages/*.nupkg "$local/packages/"
+if ! diff -rq "$managed" "$local/aspire/managed" >/dev/null 2>&1; then
+  rm -rf "$local/aspire/managed"
+  mv "$managed" "$local/aspire/managed"
+fi
 mv "$work/feed.props" "$local/feed.props"
 echo "$recipe" >"$work/recipe"
 mv "$work/recipe" "$local/recipe"
