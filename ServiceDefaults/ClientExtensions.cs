@@ -1,0 +1,54 @@
+using Grpc.Core;
+using Grpc.Net.Client.Configuration;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace MlOps.ServiceDefaults;
+
+/// <summary>Adds gRPC clients of the platform's own services.</summary>
+public static class ClientExtensions
+{
+    /// <summary>Largest gRPC message taken or sent, in bytes; bulk goes in streams.</summary>
+    public const int MaxMessageSize = 32 * 1024 * 1024;
+
+    /// <summary>
+    /// Registers <typeparamref name="TClient"/> for the service of that name. A call that never reached it is retried
+    /// a few times; the deadline is the caller's to set.
+    /// </summary>
+    public static IHttpClientBuilder AddServiceClient<TClient>(this IHostApplicationBuilder builder, string service)
+        where TClient : class
+    {
+        var key = $"services:{service}:grpc:0";
+        var address = builder.Configuration[key] ?? throw new InvalidOperationException($"{key} is not set.");
+        return builder.Services
+            .AddGrpcClient<TClient>(options => options.Address = new Uri(address))
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
+            {
+                EnableMultipleHttp2Connections = true,
+                ConnectTimeout = TimeSpan.FromSeconds(2),
+                PooledConnectionIdleTimeout = TimeSpan.FromMinutes(5),
+                KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+                KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+            })
+            .ConfigureChannel(channel =>
+            {
+                channel.MaxReceiveMessageSize = MaxMessageSize;
+                channel.MaxSendMessageSize = MaxMessageSize;
+                channel.ServiceConfig = new ServiceConfig { MethodConfigs = { RetryUnavailable } };
+            });
+    }
+
+    private static MethodConfig RetryUnavailable => new()
+    {
+        Names = { MethodName.Default },
+        RetryPolicy = new RetryPolicy
+        {
+            MaxAttempts = 5,
+            InitialBackoff = TimeSpan.FromMilliseconds(50),
+            MaxBackoff = TimeSpan.FromSeconds(2),
+            BackoffMultiplier = 3,
+            RetryableStatusCodes = { StatusCode.Unavailable },
+        },
+    };
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Text.Json;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace MlOps.ServiceDefaults.Messaging;
+
+/// <summary>
+/// Publishes what stands in the outbox, in order, and removes it once the broker has confirmed it. A crash in between
+/// publishes again under the same message id, which the consumers' inbox recognises.
+/// </summary>
+internal sealed partial class OutboxDispatcher(
+    NpgsqlDataSource source, IServiceProvider services, TimeProvider time, ILogger<OutboxDispatcher> logger) : BackgroundService
+{
+    private const int BatchSize = 100;
+
+    // A lost notification costs at most this long.
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan PublishTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan InboxRetention = TimeSpan.FromDays(7);
+    private static readonly ActivitySource Activities = new("MlOps.Outbox");
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // A service without a bus has nowhere to publish to.
+        if (services.GetService<IBus>() is not { } bus) return;
+
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await DispatchUntilAwayAsync(bus, stoppingToken);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogRetrying(e);
+                await Task.Delay(PollInterval, time, stoppingToken);
+            }
+        }
+    }
+
+    private async Task DispatchUntilAwayAsync(IBus bus, CancellationToken ct)
+    {
+        await using var listener = await source.OpenConnectionAsync(ct);
+        await listener.ExecuteAsync($"listen {Outbox.Channel}", [], ct);
+        var lastSweep = 0L;
+        while (true)
+        {
+            while (await DispatchBatchAsync(bus, ct) == BatchSize) ct.ThrowIfCancellationRequested();
+
+            if (lastSweep == 0 || time.GetElapsedTime(lastSweep) > TimeSpan.FromHours(1))
+            {
+                await source.ExecuteAsync(
+                    "delete from inbox where received_at < $1", [time.GetUtcNow() - InboxRetention], ct);
+                lastSweep = time.GetTimestamp();
+            }
+
+            await listener.WaitAsync(PollInterval, ct);
+        }
+    }
+
+    private Task<int> DispatchBatchAsync(IBus bus, CancellationToken ct) => source.InTransactionAsync(
+        async transaction =>
+        {
+            var waiting = await transaction.QueryAsync(
+                """
+                select sequence, id, type, body, trace_parent from outbox
+                order by sequence limit $1 for update skip locked
+                """,
+                [BatchSize],
+                r => new Envelope(
+                    r.GetInt64(0), r.GetGuid(1), r.GetString(2), r.GetString(3), r.IsDBNull(4) ? null : r.GetString(4)),
+                ct);
+            foreach (var envelope in waiting) await PublishAsync(bus, envelope, ct);
+            if (waiting.Count > 0)
+            {
+                await transaction.ExecuteAsync(
+                    "delete from outbox where sequence = any($1)", [waiting.Select(e => e.Sequence).ToArray()], ct);
+            }
+
+            return waiting.Count;
+        },
+        ct);
+
+    private static async Task PublishAsync(IBus bus, Envelope envelope, CancellationToken ct)
+    {
+        var type = Type.GetType(envelope.Type)
+            ?? throw new InvalidOperationException($"The outbox holds an event of unknown type {envelope.Type}.");
+        var message = JsonSerializer.Deserialize(envelope.Body, type)
+            ?? throw new InvalidOperationException($"The outbox holds an empty event of type {envelope.Type}.");
+
+        using var activity = Activities.StartActivity($"publish {type.Name}", ActivityKind.Producer, envelope.TraceParent);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        timeout.CancelAfter(PublishTimeout);
+        await bus.Publish(message, type, context => context.MessageId = envelope.Id, timeout.Token);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Events stay in the outbox for now; trying again")]
+    private partial void LogRetrying(Exception exception);
+
+    private sealed record Envelope(long Sequence, Guid Id, string Type, string Body, string? TraceParent);
+}

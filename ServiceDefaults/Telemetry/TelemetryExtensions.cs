@@ -1,0 +1,44 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+
+namespace MlOps.ServiceDefaults.Telemetry;
+
+/// <summary>
+/// Traces, metrics and logs go out by OTLP where the standard <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says; metrics are read
+/// at <c>/metrics</c> as well.
+/// </summary>
+internal static class TelemetryExtensions
+{
+    private static readonly string[] Sources =
+    [
+        "Microsoft.AspNetCore", "System.Net.Http", "Npgsql", "MassTransit", "Yarp.ReverseProxy", "MlOps.*",
+    ];
+
+    private static readonly string[] Meters =
+    [
+        "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime",
+        "Npgsql", "MassTransit", "MlOps.*",
+    ];
+
+    public static void AddTelemetry(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton(_ => new PrometheusExposition(Meters));
+        builder.Services.AddHostedService(services => services.GetRequiredService<PrometheusExposition>());
+
+        if (string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"])) return;
+
+        builder.Logging.AddOpenTelemetry(logging =>
+        {
+            logging.IncludeFormattedMessage = true;
+            logging.IncludeScopes = true;
+        });
+        builder.Services.AddOpenTelemetry()
+            .WithTracing(tracing => tracing.AddSource(Sources).AddProcessor(new ProbeFilter()))
+            .WithMetrics(metrics => metrics.AddMeter(Meters))
+            .UseOtlpExporter();
+    }
+}
