@@ -3,6 +3,7 @@ using MlOps.ServiceDefaults.Failures;
 using MlOps.ServiceDefaults.Health;
 using MlOps.ServiceDefaults.Telemetry;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 using Npgsql;
 using StackExchange.Redis;
 
@@ -24,7 +25,6 @@ internal sealed record Failure(StatusCode Grpc, int Http, string Code, string Me
         RpcException e when e.StatusCode is not (StatusCode.Unknown or StatusCode.Internal) =>
             new(e.StatusCode, HttpStatusOf(e.StatusCode), CodeOf(e), e.Status.Detail),
         TimeoutException => new(StatusCode.DeadlineExceeded, 504, "DEADLINE_EXCEEDED", "A dependency did not answer in time."),
-        RedisTimeoutException => new(StatusCode.DeadlineExceeded, 504, "DEADLINE_EXCEEDED", "Redis did not answer in time."),
         RedisConnectionException => new(StatusCode.Unavailable, 503, "REDIS_UNAVAILABLE", "Redis is away; try again."),
         PostgresException { IsTransient: true } => PostgresAway,
         PostgresException => Unexpected,

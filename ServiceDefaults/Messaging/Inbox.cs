@@ -3,7 +3,7 @@ using Npgsql;
 namespace MlOps.ServiceDefaults;
 
 /// <summary>Lets each message take effect once per consumer, however often it is delivered.</summary>
-public sealed class Inbox
+public sealed class Inbox(TimeProvider time)
 {
     /// <summary>
     /// Notes the message in the transaction of its effect. False: it took effect before, do nothing.
@@ -12,6 +12,6 @@ public sealed class Inbox
     public async Task<bool> TryEnterAsync(
         NpgsqlTransaction transaction, string consumer, Guid messageId, CancellationToken ct) =>
         await transaction.ExecuteAsync(
-            "insert into inbox (consumer, message_id) values ($1, $2) on conflict do nothing",
-            [consumer, messageId], ct) == 1;
+            "insert into inbox (consumer, message_id, received_at) values ($1, $2, $3) on conflict do nothing",
+            [consumer, messageId, time.GetUtcNow()], ct) == 1;
 }

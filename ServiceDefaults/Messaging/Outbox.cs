@@ -9,7 +9,7 @@ namespace MlOps.ServiceDefaults;
 /// Events written here leave for the bus if and only if the transaction they were written in commits
 /// (the transactional outbox pattern).
 /// </summary>
-public sealed class Outbox
+public sealed class Outbox(TimeProvider time)
 {
     internal const string Channel = "outbox";
 
@@ -23,8 +23,8 @@ public sealed class Outbox
             NpgsqlDbType = NpgsqlDbType.Jsonb,
         };
         await transaction.ExecuteAsync(
-            "insert into outbox (id, type, body, trace_parent) values ($1, $2, $3, $4)",
-            [Guid.CreateVersion7(), TypeName(typeof(TEvent)), body, Activity.Current?.Id], ct);
+            "insert into outbox (id, type, body, trace_parent, created_at) values ($1, $2, $3, $4, $5)",
+            [Guid.CreateVersion7(time.GetUtcNow()), TypeName(typeof(TEvent)), body, Activity.Current?.Id, time.GetUtcNow()], ct);
         await transaction.ExecuteAsync($"notify {Channel}", [], ct);
     }
 

@@ -9,6 +9,7 @@ namespace MlOps.ServiceDefaults.Telemetry;
 internal sealed class Family
 {
     private const int MaxSeries = 2_000;
+    private static readonly KeyValuePair<string, object?>[] Overflow = [new("overflow", "true")];
     private readonly ConcurrentDictionary<int, Series[]> _byHash = [];
     private readonly Lock _growing = new();
     private readonly double[] _bounds;
@@ -77,7 +78,7 @@ internal sealed class Family
             if (_count >= MaxSeries)
             {
                 hash = 0;
-                tags = [new("overflow", "true")];
+                tags = Overflow;
                 if (Known(hash, tags) is { } overflow) return overflow;
             }
 
