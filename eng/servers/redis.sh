@@ -27,7 +27,7 @@ unset MLOPS_REDIS_PASSWORD
     if is_durable; then
         printf '%s\n' 'appendonly yes' 'appendfsync everysec'
     else
-        printf '%s\n' 'appendonly no' 'save ""'
+        printf '%s\n' 'appendonly no' 'save ""' 'databases 64'
     fi
 } >"$folder/redis.conf"
 
