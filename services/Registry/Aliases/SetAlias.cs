@@ -26,7 +26,7 @@ internal sealed class SetAlias(NpgsqlDataSource source, AliasMoves moves)
                 // Refuses an unknown version before anything changes.
                 var target = await VersionRows.ReadAsync(transaction, request.Model, request.Version, ct);
                 var from = await AliasMoves.CurrentAsync(transaction, request.Model, request.Alias, ct);
-                if (from == request.Version) return (target, null);
+                if (from == request.Version) return (target, (ModelAliasMoved?)null);
 
                 await transaction.ExecuteAsync(
                     """

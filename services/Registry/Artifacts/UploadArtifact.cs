@@ -81,7 +81,7 @@ internal sealed class UploadArtifact(
     }
 
     // The record comes after the file, so a recorded artifact has its content.
-    private Task RecordAsync(Artifact artifact, CancellationToken ct) => source.ExecuteAsync(
+    private async Task RecordAsync(Artifact artifact, CancellationToken ct) => await source.ExecuteAsync(
         "insert into artifact (digest, size_bytes, name, created_at) values ($1, $2, $3, $4) on conflict do nothing",
         [artifact.Digest, artifact.SizeBytes, artifact.Name, time.GetUtcNow()], ct);
 

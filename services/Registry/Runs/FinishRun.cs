@@ -32,11 +32,11 @@ internal sealed class FinishRun(NpgsqlDataSource source, TimeProvider time)
             ct);
     }
 
-    private Task EndAsync(NpgsqlTransaction transaction, FinishRunRequest request, CancellationToken ct)
+    private async Task EndAsync(NpgsqlTransaction transaction, FinishRunRequest request, CancellationToken ct)
     {
         var failure = request.Failure.Replace("\0", "", StringComparison.Ordinal);
         if (failure.Length > KeptFailure) failure = failure[..KeptFailure] + "…";
-        return transaction.ExecuteAsync(
+        await transaction.ExecuteAsync(
             "update run set status = $2, ended_at = $3, failure = $4 where run_id = $1",
             [request.RunId, (short)request.Status, time.GetUtcNow(), failure], ct);
     }

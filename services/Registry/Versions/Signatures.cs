@@ -1,3 +1,4 @@
+using Google.Protobuf.Collections;
 using MlOps.Contracts.Registry.V1;
 using MlOps.ServiceDefaults;
 
@@ -24,7 +25,7 @@ internal static class Signatures
         Check(violations, "signature.outputs", signature.Outputs);
     }
 
-    private static void Check(Violations violations, string field, IReadOnlyList<TensorSpec> tensors)
+    private static void Check(Violations violations, string field, RepeatedField<TensorSpec> tensors)
     {
         violations.AddIf(tensors.Count == 0, field, "must name one tensor at least");
         foreach (var name in tensors.GroupBy(t => t.Name).Where(g => g.Count() > 1).Select(g => g.Key))
