@@ -62,5 +62,5 @@ public sealed class CrashTests(RegistryFixture registry) : IClassFixture<Registr
         Assert.Equal(1, (await registry.Client.GetModelVersionAsync(new() { Model = request.Model })).Version);
     }
 
-    private Task ExecuteAsync(string sql) => registry.Database.ExecuteAsync(sql, [], CancellationToken.None);
+    private async Task ExecuteAsync(string sql) => await registry.Database.ExecuteAsync(sql, [], CancellationToken.None);
 }

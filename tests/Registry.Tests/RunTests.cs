@@ -17,8 +17,12 @@ public sealed class RunTests(RegistryFixture registry)
         var parent = NewRunId();
         var run = await Client.CreateRunAsync(new CreateRunRequest
         {
-            Experiment = "delays", Name = "trial 3", ParentRunId = parent, DatasetDigest = "sha256:1",
-            Parameters = { ["max_depth"] = "6" }, Tags = { ["worker"] = "a" },
+            Experiment = "delays",
+            Name = "trial 3",
+            ParentRunId = parent,
+            DatasetDigest = "sha256:1",
+            Parameters = { ["max_depth"] = "6" },
+            Tags = { ["worker"] = "a" },
         });
         await Client.LogBatchAsync(new LogBatchRequest
         {
@@ -29,7 +33,8 @@ public sealed class RunTests(RegistryFixture registry)
                 Point("tie", 1, step: 1, time: 5), Point("tie", 0, step: 1, time: 6), Point("tie", -4, step: 1, time: 6),
                 Point("lost", double.NaN, step: 1, time: 1), Point("wide", double.PositiveInfinity, step: 0, time: 1),
             },
-            Parameters = { ["eta"] = "0.1" }, Tags = { ["worker"] = "b" },
+            Parameters = { ["eta"] = "0.1" },
+            Tags = { ["worker"] = "b" },
         });
 
         var kept = await Client.GetRunAsync(new GetRunRequest { RunId = run.RunId });
@@ -109,7 +114,9 @@ public sealed class RunTests(RegistryFixture registry)
         var words = await Refusal.OfAsync(
             () => Client.LogBatchAsync(new LogBatchRequest
             {
-                RunId = run.RunId, Parameters = { ["eta"] = "0.2", ["depth"] = "3" }, Metrics = { Point("rmse", 1, 1, 1) },
+                RunId = run.RunId,
+                Parameters = { ["eta"] = "0.2", ["depth"] = "3" },
+                Metrics = { Point("rmse", 1, 1, 1) },
             }).ResponseAsync,
             StatusCode.InvalidArgument, "PARAMETER_CHANGED");
 
@@ -137,7 +144,10 @@ public sealed class RunTests(RegistryFixture registry)
         var words = await Refusal.OfAsync(
             () => Client.CreateRunAsync(new CreateRunRequest
             {
-                RunId = "XYZ", ParentRunId = "1", Parameters = { ["../up"] = "1", ["deep"] = new string('1', 6_001) }, Tags = { ["a\0"] = "b" },
+                RunId = "XYZ",
+                ParentRunId = "1",
+                Parameters = { ["../up"] = "1", ["deep"] = new string('1', 6_001) },
+                Tags = { ["a\0"] = "b" },
             }).ResponseAsync,
             StatusCode.InvalidArgument, "RUN_INVALID");
 

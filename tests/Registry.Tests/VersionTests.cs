@@ -29,10 +29,19 @@ public sealed class VersionTests(RegistryFixture registry)
         Assert.Equal(
             new ModelVersion
             {
-                Model = request.Model, Version = 1, RunId = request.RunId, ArtifactDigest = request.ArtifactDigest,
-                ArtifactSizeBytes = 16, Signature = request.Signature, ProfileDigest = request.ProfileDigest,
-                DatasetDigest = "sha256:d", FeatureService = "flights", Environment = { request.Environment },
-                Metrics = { request.Metrics }, Description = "boosted trees", CreatedAtMicros = kept.CreatedAtMicros,
+                Model = request.Model,
+                Version = 1,
+                RunId = request.RunId,
+                ArtifactDigest = request.ArtifactDigest,
+                ArtifactSizeBytes = 16,
+                Signature = request.Signature,
+                ProfileDigest = request.ProfileDigest,
+                DatasetDigest = "sha256:d",
+                FeatureService = "flights",
+                Environment = { request.Environment },
+                Metrics = { request.Metrics },
+                Description = "boosted trees",
+                CreatedAtMicros = kept.CreatedAtMicros,
             },
             kept);
     }
@@ -86,7 +95,8 @@ public sealed class VersionTests(RegistryFixture registry)
         var words = await Refusal.OfAsync(
             () => Client.RegisterModelVersionAsync(new RegisterModelVersionRequest
             {
-                Model = "-no", RunId = "7",
+                Model = "-no",
+                RunId = "7",
                 Signature = new Signature { Inputs = { new TensorSpec { Name = "x", Datatype = "FLOAT" }, new TensorSpec { Name = "x" } } },
             }).ResponseAsync,
             StatusCode.InvalidArgument, "VERSION_INVALID");
