@@ -37,9 +37,10 @@ public sealed record FeatureProfile
 
     public double? Max { get; init; }
 
+    /// <summary>Null when there was no value, or the sum is beyond the range of a double.</summary>
     public double? Mean { get; init; }
 
-    /// <summary>Population standard deviation.</summary>
+    /// <summary>Population standard deviation; null as for the mean.</summary>
     public double? StandardDeviation { get; init; }
 
     /// <summary>Parallel to <see cref="QuantileLevels"/>; empty when there was no value.</summary>
@@ -76,8 +77,8 @@ public sealed record FeatureProfile
             IsExact = ReferenceEquals(kept, column),
             Min = hasValues ? column.Values[0] : null,
             Max = hasValues ? column.Values[^1] : null,
-            Mean = hasValues ? column.Mean : null,
-            StandardDeviation = hasValues ? column.StandardDeviation : null,
+            Mean = FiniteOrNull(column.Mean),
+            StandardDeviation = FiniteOrNull(column.StandardDeviation),
             Quantiles = hasValues ? [.. QuantileLevels.Select(column.Quantile)] : [],
         };
     }
@@ -111,6 +112,8 @@ public sealed record FeatureProfile
 
     /// <summary>The numeric column again, as far as it was kept; empty when categorical.</summary>
     public EmpiricalDistribution ToDistribution() => EmpiricalDistribution.FromCounts(Values, Counts, Missing);
+
+    private static double? FiniteOrNull(double figure) => double.IsFinite(figure) ? figure : null;
 
     /// <summary>
     /// Cuts the order statistics into blocks of equal weight and keeps the middle of each, and the extremes at the ends.

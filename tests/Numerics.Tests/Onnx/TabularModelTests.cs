@@ -107,38 +107,45 @@ public class TabularModelTests
         new([.. Enumerable.Range(0, ensemble.FeatureCount).Select(i => new NumericInput($"f{i}"))], ensemble);
 
     /// <summary>Evaluates a TreeEnsembleRegressor from its attributes alone, as its specification says.</summary>
-    private sealed class WrittenTrees(Protobuf model)
+    private sealed class WrittenTrees
     {
-        private readonly Dictionary<string, Protobuf> _attributes =
-            model.Message(7).Messages(1)[^1].Messages(5).ToDictionary(attribute => attribute.Text(1));
+        private readonly Dictionary<(long Tree, long Node), Node> _nodes;
+
+        public WrittenTrees(Protobuf model)
+        {
+            var attributes = model.Message(7).Messages(1)[^1].Messages(5).ToDictionary(attribute => attribute.Text(1));
+            long[] Integers(string name) => attributes[name].Integers(8);
+            var leaves = Integers("target_treeids").Zip(Integers("target_nodeids")).Zip(attributes["target_weights"].Singles(7))
+                .ToDictionary(pair => pair.First, pair => pair.Second);
+            var keys = Integers("nodes_treeids").Zip(Integers("nodes_nodeids")).ToArray();
+            var modes = attributes["nodes_modes"].Texts(9);
+            var (features, values) = (Integers("nodes_featureids"), attributes["nodes_values"].Singles(7));
+            var (whenTrue, whenFalse) = (Integers("nodes_truenodeids"), Integers("nodes_falsenodeids"));
+            var missing = Integers("nodes_missing_value_tracks_true");
+            _nodes = Enumerable.Range(0, keys.Length).ToDictionary(i => keys[i], i => new Node(
+                modes[i], features[i], values[i], whenTrue[i], whenFalse[i], missing[i] == 1, leaves.GetValueOrDefault(keys[i])));
+        }
 
         public float Predict(ReadOnlySpan<float> row)
         {
-            var (trees, nodes) = (Integers("nodes_treeids"), Integers("nodes_nodeids"));
-            var modes = _attributes["nodes_modes"].Texts(9);
             var sum = 0f;
-            foreach (var tree in trees.Distinct())
+            foreach (var tree in _nodes.Keys.Select(key => key.Tree).Distinct().Order())
             {
-                var at = Find(trees, nodes, tree, 0);
-                while (modes[at] == "BRANCH_LT")
+                var node = _nodes[(tree, 0)];
+                while (node.Mode == "BRANCH_LT")
                 {
-                    var value = row[(int)Integers("nodes_featureids")[at]];
-                    var isTrue = float.IsNaN(value)
-                        ? Integers("nodes_missing_value_tracks_true")[at] == 1
-                        : value < _attributes["nodes_values"].Singles(7)[at];
-                    at = Find(trees, nodes, tree, Integers(isTrue ? "nodes_truenodeids" : "nodes_falsenodeids")[at]);
+                    var value = row[(int)node.Feature];
+                    var isTrue = float.IsNaN(value) ? node.MissingIsTrue : value < node.Value;
+                    node = _nodes[(tree, isTrue ? node.WhenTrue : node.WhenFalse)];
                 }
 
-                var leaf = Find(Integers("target_treeids"), Integers("target_nodeids"), tree, nodes[at]);
-                sum += _attributes["target_weights"].Singles(7)[leaf];
+                sum += node.Weight;
             }
 
             return sum;
         }
 
-        private long[] Integers(string name) => _attributes[name].Integers(8);
-
-        private static int Find(long[] trees, long[] nodes, long tree, long node) =>
-            Enumerable.Range(0, trees.Length).Single(i => trees[i] == tree && nodes[i] == node);
+        private sealed record Node(
+            string Mode, long Feature, float Value, long WhenTrue, long WhenFalse, bool MissingIsTrue, float Weight);
     }
 }

@@ -21,13 +21,13 @@ public class KolmogorovDistributionTests
     [InlineData(140)]
     [InlineData(141)]
     [InlineData(2_000)]
-    [InlineData(150_000)]
+    [InlineData(20_000)]
     public void Survival_falls_from_one_to_zero(long n)
     {
         var before = 1.0;
-        for (var step = 0; step <= 400; step++)
+        for (var step = 0; step <= 200; step++)
         {
-            var now = KolmogorovDistribution.Survival(n, step / 400.0);
+            var now = KolmogorovDistribution.Survival(n, step / 200.0);
             Assert.InRange(now, 0, before + 1e-9); // formulas meet within their own error
             before = now;
         }
