@@ -1,4 +1,3 @@
-using System.Reflection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -10,7 +9,7 @@ namespace MlOps.ServiceDefaults.Database;
 /// whichever replica comes first.
 /// </summary>
 internal sealed partial class MigrationRunner(
-    NpgsqlDataSource source, TimeProvider time, ILogger<MigrationRunner> logger) : IHostedLifecycleService
+    NpgsqlDataSource source, MigrationScripts scripts, TimeProvider time, ILogger<MigrationRunner> logger) : IHostedLifecycleService
 {
     // "MLOPS" as a number: one key for all services, since each has a database of its own.
     private const long AdvisoryLockKey = 0x4D4C4F5053;
@@ -86,7 +85,7 @@ internal sealed partial class MigrationRunner(
                 """,
                 [], ct);
             var applied = await connection.QueryAsync("select name from schema_migration", [], r => r.GetString(0), ct);
-            foreach (var (name, sql) in Scripts().Where(s => !applied.Contains(s.Name)))
+            foreach (var (name, sql) in scripts.All().Where(s => !applied.Contains(s.Name)))
             {
                 await using var transaction = await connection.BeginTransactionAsync(ct);
                 await transaction.ExecuteAsync(sql, [], ct);
@@ -99,29 +98,6 @@ internal sealed partial class MigrationRunner(
         {
             await connection.ExecuteAsync("select pg_advisory_unlock($1)", [AdvisoryLockKey], CancellationToken.None);
         }
-    }
-
-    /// <summary>The messaging tables first, then the service's own <c>Migrations/NNNN_name.sql</c> in order of their numbers.</summary>
-    private static IEnumerable<(string Name, string Sql)> Scripts()
-    {
-        var own = typeof(MigrationRunner).Assembly;
-        var service = Assembly.GetEntryAssembly();
-        return Embedded(own).Concat(service is null || service == own ? [] : Embedded(service));
-    }
-
-    private static IEnumerable<(string Name, string Sql)> Embedded(Assembly assembly)
-    {
-        const string Folder = ".Migrations.";
-        return assembly.GetManifestResourceNames()
-            .Where(n => n.EndsWith(".sql", StringComparison.Ordinal) && n.Contains(Folder, StringComparison.Ordinal))
-            .Select(n => (Resource: n, Name: n[(n.IndexOf(Folder, StringComparison.Ordinal) + Folder.Length)..]))
-            .OrderBy(s => s.Name, StringComparer.Ordinal)
-            .Select(s =>
-            {
-                // The resource was just listed, so it is there.
-                using var reader = new StreamReader(assembly.GetManifestResourceStream(s.Resource)!);
-                return (s.Name, reader.ReadToEnd());
-            });
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -26,8 +26,10 @@ internal sealed partial class OutboxDispatcher(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // A service without a bus has nowhere to publish to.
-        if (services.GetService<IBus>() is not { } bus) return;
+        if (services.GetService<IBusControl>() is not { } bus) return;
 
+        // Until our own queues are bound, the broker would drop what we publish to ourselves.
+        await bus.WaitForHealthStatus(BusHealthStatus.Healthy, stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
