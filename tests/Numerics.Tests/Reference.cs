@@ -6,14 +6,17 @@ namespace MlOps.Numerics.Tests;
 /// <summary>Reads the values References/make.py and make_xgboost.py wrote.</summary>
 internal static class Reference
 {
-    private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Options =
+        new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     public static T Load<T>(string name) => JsonSerializer.Deserialize<T>(Bytes(name), Options)!; // our own files
 
-    public static byte[] Bytes(string name) => File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "References", name));
+    public static byte[] Bytes(string name) =>
+        File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "References", name));
 
     /// <summary>Equal to a relative error, or to an absolute one near zero.</summary>
-    public static void Close(double expected, double actual, double relative, double absolute = 0, string? about = null) =>
+    public static void Close(double expected, double actual, double relative, double absolute = 0,
+        string? about = null) =>
         Assert.True(
             Math.Abs(expected - actual) <= Math.Max(absolute, relative * Math.Abs(expected)) || expected.Equals(actual),
             $"{about}: expected {expected:R}, got {actual:R}");
@@ -24,7 +27,7 @@ internal sealed record Counted(double[] Values, long[] Counts)
     public EmpiricalDistribution Distribution => EmpiricalDistribution.FromCounts(Values, Counts);
 
     public double[] Samples =>
-        [.. Values.Zip(Counts, (value, count) => Enumerable.Repeat(value, (int)count)).SelectMany(repeated => repeated)];
+        [.. Values.Zip(Counts, (value, count) => Enumerable.Repeat(value, (int)count)).SelectMany(run => run)];
 }
 
 internal sealed record TwoSamples(

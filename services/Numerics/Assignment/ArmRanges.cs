@@ -1,8 +1,9 @@
 namespace MlOps.Numerics.Assignment;
 
 /// <summary>
-/// Arm i takes the buckets [Σ_{j&lt;i} wⱼ, Σ_{j&lt;i} wⱼ + coverage·wᵢ): raising the coverage only adds subjects and moves none.
-/// Sums are taken in double in the arms' order, as GrowthBook does: an end may lie one bucket off its decimal value.
+/// Arm i takes the buckets [Σ_{j&lt;i} wⱼ, Σ_{j&lt;i} wⱼ + coverage·wᵢ): raising the coverage only adds subjects and
+/// moves none. Sums are taken in double in the arms' order, as GrowthBook does: an end may lie one bucket off its
+/// decimal value.
 /// </summary>
 public static class ArmRanges
 {

@@ -1,7 +1,8 @@
 namespace MlOps.Numerics.Assignment;
 
 /// <summary>
-/// Places a subject in [0, 1) in steps of 1/10,000, the same in every service and for ever: GrowthBook's hash, version 2.
+/// Places a subject in [0, 1) in steps of 1/10,000, the same in every service and for ever: GrowthBook's hash, version
+/// 2.
 /// </summary>
 public static class SubjectHash
 {
@@ -10,8 +11,8 @@ public static class SubjectHash
     private const uint Steps = 10_000;
 
     /// <summary>
-    /// fnv1a32(text(fnv1a32(seed + value))) mod 10,000 / 10,000, where text is the decimal form. FNV-1a (Fowler, Noll and
-    /// Vo) takes whole UTF-16 code units, not bytes, as the JavaScript clients do. Allocates nothing.
+    /// fnv1a32(text(fnv1a32(seed + value))) mod 10,000 / 10,000, where text is the decimal form. FNV-1a (Fowler, Noll
+    /// and Vo) takes whole UTF-16 code units, not bytes, as the JavaScript clients do. Allocates nothing.
     /// </summary>
     public static double Bucket(ReadOnlySpan<char> seed, ReadOnlySpan<char> value)
     {

@@ -11,7 +11,8 @@ public sealed record LinearModel(double[] Coefficients, double Intercept) : IPre
     public float Predict(ReadOnlySpan<float> row)
     {
         if (row.Length != Coefficients.Length)
-            throw new ArgumentException($"The model takes {Coefficients.Length} features, not {row.Length}.", nameof(row));
+            throw new ArgumentException(
+                $"The model takes {Coefficients.Length} features, not {row.Length}.", nameof(row));
         var sum = 0f;
         for (var j = 0; j < row.Length; j++)
             sum += row[j] * (float)Coefficients[j];

@@ -1,8 +1,8 @@
 namespace MlOps.Numerics.Linear;
 
 /// <summary>
-/// Least squares with the penalty λ·Σβⱼ² (Hoerl and Kennard 1970), the intercept free: the normal equations of the centred
-/// columns, in double, by Cholesky's factorisation. O(n·d² + d³).
+/// Least squares with the penalty λ·Σβⱼ² (Hoerl and Kennard 1970), the intercept free: the normal equations of the
+/// centred columns, in double, by Cholesky's factorisation. O(n·d² + d³).
 /// </summary>
 public static class RidgeRegression
 {
@@ -18,7 +18,8 @@ public static class RidgeRegression
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(penalty);
         if (labels.IsEmpty || design.Length != (long)labels.Length * width)
-            throw new ArgumentException($"{design.Length} cells are not {labels.Length} rows of {width}.", nameof(design));
+            throw new ArgumentException(
+                $"{design.Length} cells are not {labels.Length} rows of {width}.", nameof(design));
 
         var means = new double[width];
         var labelMean = 0.0;

@@ -1,8 +1,8 @@
 namespace MlOps.Numerics.Metrics;
 
 /// <summary>
-/// Errors of predictions against labels, gathered one pair at a time in constant memory; all but the count are NaN before
-/// the first pair. Not safe for concurrent use.
+/// Errors of predictions against labels, gathered one pair at a time in constant memory; all but the count are NaN
+/// before the first pair. Not safe for concurrent use.
 /// </summary>
 public sealed class RegressionMetrics
 {
@@ -48,7 +48,9 @@ public sealed class RegressionMetrics
         return metrics;
     }
 
-    /// <summary>Takes one pair in; NaN in either makes every figure NaN. The label's variance follows Welford (1962).</summary>
+    /// <summary>
+    /// Takes one pair in; NaN in either makes every figure NaN. The label's variance follows Welford (1962).
+    /// </summary>
     public void Add(double label, double prediction)
     {
         var error = prediction - label;

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace MlOps.Numerics.Onnx;
 
 /// <summary>
-/// Builds one ONNX model: IR 8, opset 17, ai.onnx.ml 3, which ONNX Runtime has read since 1.12. Nodes are written in the
-/// order they are added, and that must be an order they can run in.
+/// Builds one ONNX model: IR 8, opset 17, ai.onnx.ml 3, which ONNX Runtime has read since 1.12. Nodes are written in
+/// the order they are added, and that must be an order they can run in.
 /// </summary>
 public sealed class GraphBuilder(string name)
 {
@@ -51,7 +51,8 @@ public sealed class GraphBuilder(string name)
 
     /// <summary>An operation; the node is named after its output.</summary>
     public GraphBuilder Node(
-        string operation, IEnumerable<string> inputs, string output, string domain = "", OnnxAttributes? attributes = null)
+        string operation, IEnumerable<string> inputs, string output, string domain = "",
+        OnnxAttributes? attributes = null)
     {
         // NodeProto: input 1, output 2, name 3, op_type 4, attribute 5, domain 7
         _nodes.Add(node =>

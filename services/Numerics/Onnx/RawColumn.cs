@@ -7,13 +7,17 @@ public abstract record RawColumn(string Name)
     public abstract int Length { get; }
 }
 
-/// <summary>Values of a <see cref="NumericInput"/>; NaN where there is none. Cast doubles to float once, and only here.</summary>
+/// <summary>
+/// Values of a <see cref="NumericInput"/>; NaN where there is none. Cast doubles to float once, and only here.
+/// </summary>
 public sealed record NumericColumn(string Name, float[] Values) : RawColumn(Name)
 {
     public override int Length => Values.Length;
 }
 
-/// <summary>Values of a <see cref="CategoricalInput"/>; null where there is none, which counts as the empty text.</summary>
+/// <summary>
+/// Values of a <see cref="CategoricalInput"/>; null where there is none, which counts as the empty text.
+/// </summary>
 public sealed record TextColumn(string Name, string?[] Values) : RawColumn(Name)
 {
     public override int Length => Values.Length;

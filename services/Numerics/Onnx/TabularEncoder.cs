@@ -9,7 +9,8 @@ public sealed class TabularEncoder
     private readonly IReadOnlyList<TabularInput> _inputs;
 
     /// <exception cref="ArgumentException">
-    /// No input, a name twice, empty or starting with '/', a categorical input with no category or one twice, or a number that is not finite.
+    /// No input, a name twice, empty or starting with '/', a categorical input with no category or one twice, or a
+    /// number that is not finite.
     /// </exception>
     public TabularEncoder(IReadOnlyList<TabularInput> inputs)
     {
@@ -43,7 +44,8 @@ public sealed class TabularEncoder
             var column = columns.FirstOrDefault(candidate => candidate.Name == input.Name)
                 ?? throw new ArgumentException($"Column '{input.Name}' is missing.", nameof(columns));
             if (column.Length != rows)
-                throw new ArgumentException($"Column '{input.Name}' has {column.Length} rows, not {rows}.", nameof(columns));
+                throw new ArgumentException(
+                    $"Column '{input.Name}' has {column.Length} rows, not {rows}.", nameof(columns));
             feature += (input, column) switch
             {
                 (NumericInput numeric, NumericColumn numbers) => Fill(design, feature, numeric, numbers.Values),
@@ -88,10 +90,12 @@ public sealed class TabularEncoder
             { Name.Length: 0 } => "An input needs a name.",
             { Name: ['/', ..] } => $"Input '{input.Name}' starts with '/', as only tensors inside a graph do.",
             CategoricalInput { Categories.Length: 0 } => $"Input '{input.Name}' has no categories.",
-            CategoricalInput { Categories: var names } when names.Distinct(StringComparer.Ordinal).Count() < names.Length =>
-                $"Input '{input.Name}' has a category twice.",
+            CategoricalInput { Categories: var names }
+                when names.Distinct(StringComparer.Ordinal).Count() < names.Length =>
+                    $"Input '{input.Name}' has a category twice.",
             NumericInput numeric when !float.IsFinite(numeric.Offset) || !float.IsFinite(numeric.Scale)
-                || !float.IsFinite(numeric.Impute ?? 0) => $"Offset, scale and impute of '{input.Name}' must be finite.",
+                || !float.IsFinite(numeric.Impute ?? 0) =>
+                $"Offset, scale and impute of '{input.Name}' must be finite.",
             _ => null,
         };
         if (complaint is not null)

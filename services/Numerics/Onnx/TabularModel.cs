@@ -14,7 +14,8 @@ public static class TabularModel
     /// <see cref="TabularEncoder"/> and <see cref="TreeEnsemble"/> to the bit, at every batch size.
     /// </summary>
     /// <exception cref="ArgumentException">
-    /// The inputs are unsound (see <see cref="TabularEncoder"/>), one is named as the output, or the model's width is another.
+    /// The inputs are unsound (see <see cref="TabularEncoder"/>), one is named as the output, or the model's width is
+    /// another.
     /// </exception>
     /// <exception cref="NotSupportedException">The model is neither trees nor linear.</exception>
     public static byte[] Export(TabularPipeline pipeline)
@@ -22,7 +23,8 @@ public static class TabularModel
         var encoder = new TabularEncoder(pipeline.Inputs);
         if (encoder.Width != pipeline.Model.FeatureCount)
             throw new ArgumentException(
-                $"The inputs make {encoder.Width} features, the model takes {pipeline.Model.FeatureCount}.", nameof(pipeline));
+                $"The inputs make {encoder.Width} features, the model takes {pipeline.Model.FeatureCount}.",
+                nameof(pipeline));
         if (pipeline.Inputs.Any(input => input.Name == OutputName))
             throw new ArgumentException($"'{OutputName}' is the output's name.", nameof(pipeline));
 

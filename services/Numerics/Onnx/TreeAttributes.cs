@@ -11,7 +11,9 @@ internal static class TreeAttributes
     public static OnnxAttributes Of(TreeEnsemble ensemble)
     {
         var trees = Folded(ensemble);
-        var nodes = trees.SelectMany((tree, id) => Enumerable.Range(0, tree.Size).Select(node => (id, tree, node))).ToArray();
+        var nodes = trees
+            .SelectMany((tree, id) => Enumerable.Range(0, tree.Size).Select(node => (id, tree, node)))
+            .ToArray();
         var leaves = nodes.Where(IsLeaf).ToArray();
         return new OnnxAttributes()
             .Integers("nodes_treeids", nodes.Select(at => (long)at.id))

@@ -100,15 +100,16 @@ public sealed record FeatureProfile
     }
 
     /// <summary>Profiles a categorical column that was counted already.</summary>
-    public static FeatureProfile Categorical(string name, IReadOnlyDictionary<string, long> counts, long missing) => new()
-    {
-        Name = name,
-        Kind = FeatureKind.Categorical,
-        Total = counts.Values.Sum(),
-        Missing = missing,
-        Categories = counts.OrderBy(pair => pair.Key, StringComparer.Ordinal)
+    public static FeatureProfile Categorical(
+        string name, IReadOnlyDictionary<string, long> counts, long missing) => new()
+        {
+            Name = name,
+            Kind = FeatureKind.Categorical,
+            Total = counts.Values.Sum(),
+            Missing = missing,
+            Categories = counts.OrderBy(pair => pair.Key, StringComparer.Ordinal)
             .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal),
-    };
+        };
 
     /// <summary>The numeric column again, as far as it was kept; empty when categorical.</summary>
     public EmpiricalDistribution ToDistribution() => EmpiricalDistribution.FromCounts(Values, Counts, Missing);
@@ -116,7 +117,8 @@ public sealed record FeatureProfile
     private static double? FiniteOrNull(double figure) => double.IsFinite(figure) ? figure : null;
 
     /// <summary>
-    /// Cuts the order statistics into blocks of equal weight and keeps the middle of each, and the extremes at the ends.
+    /// Cuts the order statistics into blocks of equal weight and keeps the middle of each, and the extremes at the
+    /// ends.
     /// </summary>
     private static EmpiricalDistribution Thin(EmpiricalDistribution column)
     {

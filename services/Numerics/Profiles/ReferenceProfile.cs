@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace MlOps.Numerics.Profiles;
 
-/// <summary>What a model's inputs, predictions and label looked like when it was trained: the baseline of its drift.</summary>
+/// <summary>
+/// What a model's inputs, predictions and label looked like when it was trained: the baseline of its drift.
+/// </summary>
 public sealed record ReferenceProfile
 {
     public required IReadOnlyList<FeatureProfile> Features { get; init; }

@@ -1,8 +1,8 @@
 namespace MlOps.Numerics.Splits;
 
 /// <summary>
-/// Row numbers of a split by time: all of Train is before all of Validation, and that before all of Test; each in order of
-/// time, then row. Rows of one time are never parted.
+/// Row numbers of a split by time: all of Train is before all of Validation, and that before all of Test; each in order
+/// of time, then row. Rows of one time are never parted.
 /// </summary>
 public sealed record TimeSplit(int[] Train, int[] Validation, int[] Test)
 {

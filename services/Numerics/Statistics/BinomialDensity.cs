@@ -5,7 +5,9 @@ internal static class BinomialDensity
 {
     private static readonly double[] SmallStirlingErrors = MakeSmallStirlingErrors();
 
-    /// <summary>P(X = x) for X binomial with mean <paramref name="mean"/> = n·p, 0 &lt; mean &lt; n, and 0 ≤ x &lt; n.</summary>
+    /// <summary>
+    /// P(X = x) for X binomial with mean <paramref name="mean"/> = n·p, 0 &lt; mean &lt; n, and 0 ≤ x &lt; n.
+    /// </summary>
     public static double At(long x, long n, double mean)
     {
         if (x == 0)
@@ -23,7 +25,8 @@ internal static class BinomialDensity
         if (n < SmallStirlingErrors.Length)
             return SmallStirlingErrors[n];
         var square = (double)n * n;
-        return (1 / 12.0 - (1 / 360.0 - (1 / 1260.0 - (1 / 1680.0 - 1 / 1188.0 / square) / square) / square) / square) / n;
+        var tail = 1 / 1260.0 - (1 / 1680.0 - 1 / 1188.0 / square) / square;
+        return (1 / 12.0 - (1 / 360.0 - tail / square) / square) / n;
     }
 
     /// <summary>x·ln(x/m) + m − x, by its series where the three parts would cancel.</summary>

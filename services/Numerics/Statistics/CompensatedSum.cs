@@ -1,6 +1,8 @@
 namespace MlOps.Numerics.Statistics;
 
-/// <summary>Neumaier's compensated sum (1974): the error is 2ε of the result plus O(nε²) of the terms, ε = 2⁻⁵³.</summary>
+/// <summary>
+/// Neumaier's compensated sum (1974): the error is 2ε of the result plus O(nε²) of the terms, ε = 2⁻⁵³.
+/// </summary>
 internal struct CompensatedSum
 {
     private double _sum;

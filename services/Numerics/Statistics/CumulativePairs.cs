@@ -1,6 +1,8 @@
 namespace MlOps.Numerics.Statistics;
 
-/// <summary>Walks two distributions together: at each distinct value, how many of either are at most that value.</summary>
+/// <summary>
+/// Walks two distributions together: at each distinct value, how many of either are at most that value.
+/// </summary>
 internal ref struct CumulativePairs(EmpiricalDistribution a, EmpiricalDistribution b)
 {
     private int _i;

@@ -42,7 +42,9 @@ internal static class DurbinMatrix
         return Math.ScaleB(probability, (int)powerBits);
     }
 
-    /// <summary>Entry (i, j) is 1/(i−j+1)!, less what <paramref name="h"/> takes off the first column and last row.</summary>
+    /// <summary>
+    /// Entry (i, j) is 1/(i−j+1)!, less what <paramref name="h"/> takes off the first column and last row.
+    /// </summary>
     private static double[] Build(int size, double h)
     {
         var inverseFactorial = new double[size + 1];

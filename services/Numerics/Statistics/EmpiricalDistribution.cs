@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace MlOps.Numerics.Statistics;
 
-/// <summary>A sample as its sorted distinct finite values and how often each was seen; anything else is missing.</summary>
+/// <summary>
+/// A sample as its sorted distinct finite values and how often each was seen; anything else is missing.
+/// </summary>
 public sealed class EmpiricalDistribution
 {
     private readonly long[] _cumulative;
@@ -25,7 +27,9 @@ public sealed class EmpiricalDistribution
     /// <summary>Distinct finite values, ascending. Not to be written to.</summary>
     public double[] Values { get; }
 
-    /// <summary>Parallel to <see cref="Values"/>: how often each was seen, at least once. Not to be written to.</summary>
+    /// <summary>
+    /// Parallel to <see cref="Values"/>: how often each was seen, at least once. Not to be written to.
+    /// </summary>
     public long[] Counts { get; }
 
     /// <summary>Number of finite values seen, the sum of <see cref="Counts"/>.</summary>
@@ -46,7 +50,9 @@ public sealed class EmpiricalDistribution
         }
     }
 
-    /// <summary>Population standard deviation (divided by n, not n − 1), in two passes; NaN when nothing was seen.</summary>
+    /// <summary>
+    /// Population standard deviation (divided by n, not n − 1), in two passes; NaN when nothing was seen.
+    /// </summary>
     public double StandardDeviation
     {
         get
@@ -84,7 +90,9 @@ public sealed class EmpiricalDistribution
     /// <param name="values">Finite, strictly ascending.</param>
     /// <param name="counts">Parallel to <paramref name="values"/>, each at least 1.</param>
     /// <param name="missing">At least 0.</param>
-    /// <exception cref="ArgumentException">The values are not finite and ascending, or a count is not positive.</exception>
+    /// <exception cref="ArgumentException">
+    /// The values are not finite and ascending, or a count is not positive.
+    /// </exception>
     public static EmpiricalDistribution FromCounts(
         ReadOnlySpan<double> values, ReadOnlySpan<long> counts, long missing = 0)
     {

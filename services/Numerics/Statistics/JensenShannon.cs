@@ -28,5 +28,6 @@ public static class JensenShannon
         return Math.Sqrt(Math.Max(0, sum.Value) / 2);
     }
 
-    private static double RelativeEntropy(double share, double middle) => share == 0 ? 0 : share * Math.Log(share / middle);
+    private static double RelativeEntropy(double share, double middle) =>
+        share == 0 ? 0 : share * Math.Log(share / middle);
 }

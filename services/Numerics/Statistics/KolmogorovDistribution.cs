@@ -2,7 +2,8 @@ namespace MlOps.Numerics.Statistics;
 
 /// <summary>
 /// The law of the two-sided one-sample Kolmogorov-Smirnov statistic for finite n. Which formula serves where is the
-/// choice of Simard and L'Ecuyer, "Computing the two-sided Kolmogorov-Smirnov distribution", J. Stat. Software 39(11), 2011.
+/// choice of Simard and L'Ecuyer, "Computing the two-sided Kolmogorov-Smirnov distribution", J. Stat. Software 39(11),
+/// 2011.
 /// </summary>
 internal static class KolmogorovDistribution
 {

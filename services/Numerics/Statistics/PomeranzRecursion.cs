@@ -1,11 +1,13 @@
 namespace MlOps.Numerics.Statistics;
 
-/// <summary>P(Dₙ ≤ d) by Pomeranz's recursion (CACM Algorithm 487, 1974). Exact; O(n²·(n·d)), meant for n ≤ 140.</summary>
+/// <summary>
+/// P(Dₙ ≤ d) by Pomeranz's recursion (CACM Algorithm 487, 1974). Exact; O(n²·(n·d)), meant for n ≤ 140.
+/// </summary>
 internal static class PomeranzRecursion
 {
     /// <summary>
-    /// Knots A₁ = 0, then k + g and k + 1 − g in turn, at last A₂ₙ₊₂ = n, where g is the distance of t = n·d to the nearest
-    /// whole number. Row i holds, for each count j of points at most Aᵢ, the volume of the allowed orderings.
+    /// Knots A₁ = 0, then k + g and k + 1 − g in turn, at last A₂ₙ₊₂ = n, where g is the distance of t = n·d to the
+    /// nearest whole number. Row i holds, for each count j of points at most Aᵢ, the volume of the allowed orderings.
     /// The usual factor 1/n per point is put off to the end as n!/nⁿ: nothing then under- or overflows up to n = 140.
     /// </summary>
     public static double Cumulative(int n, double d)
@@ -39,8 +41,8 @@ internal static class PomeranzRecursion
     }
 
     /// <summary>
-    /// Counts j with A − t &lt; j + … as ⌊A − t⌋ + 1 ≤ j ≤ ⌈A + t⌉ − 1, decided from the parts of A and t instead of their
-    /// rounded sum and difference, which are whole numbers just where it matters.
+    /// Counts j with A − t &lt; j + … as ⌊A − t⌋ + 1 ≤ j ≤ ⌈A + t⌉ − 1, decided from the parts of A and t instead of
+    /// their rounded sum and difference, which are whole numbers just where it matters.
     /// </summary>
     private static (int From, int To) Window(int i, int n, int whole, double part)
     {

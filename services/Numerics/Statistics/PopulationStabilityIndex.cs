@@ -10,7 +10,8 @@ public static class PopulationStabilityIndex
     public sealed record Result(double Value, IReadOnlyList<Bin> Bins);
 
     /// <summary>
-    /// Sturges' intervals over the pooled sample when the reference has more than 20 distinct values, else single values.
+    /// Sturges' intervals over the pooled sample when the reference has more than 20 distinct values, else single
+    /// values.
     /// </summary>
     /// <exception cref="ArgumentException">A sample has no finite value.</exception>
     public static Result Numeric(EmpiricalDistribution reference, EmpiricalDistribution current) =>
@@ -37,7 +38,9 @@ public static class PopulationStabilityIndex
         return new Result(sum.Value, bins);
     }
 
-    /// <summary>What stands for an empty bin: 0.0001, or a millionth of the least share where that is no larger.</summary>
+    /// <summary>
+    /// What stands for an empty bin: 0.0001, or a millionth of the least share where that is no larger.
+    /// </summary>
     private static double FillFor(IEnumerable<double> shares)
     {
         var least = shares.Where(share => share > 0).Min();

@@ -2,17 +2,23 @@ using System.Globalization;
 
 namespace MlOps.Numerics.Statistics;
 
-/// <summary>Bins over two samples as Evidently makes them: Sturges' intervals over the pooled sample, or single values.</summary>
+/// <summary>
+/// Bins over two samples as Evidently makes them: Sturges' intervals over the pooled sample, or single values.
+/// </summary>
 internal static class SharedBins
 {
     private const int MostSingleValues = 20;
 
-    /// <summary>Intervals when the reference has more than 20 distinct values, else one bin per value seen in either.</summary>
+    /// <summary>
+    /// Intervals when the reference has more than 20 distinct values, else one bin per value seen in either.
+    /// </summary>
     /// <exception cref="ArgumentException">A sample has no finite value.</exception>
     public static Bin[] Numeric(EmpiricalDistribution reference, EmpiricalDistribution current)
     {
         RequireValues(reference.Total, current.Total);
-        return reference.Values.Length > MostSingleValues ? Intervals(reference, current) : SingleValues(reference, current);
+        return reference.Values.Length > MostSingleValues
+            ? Intervals(reference, current)
+            : SingleValues(reference, current);
     }
 
     /// <summary>One bin per category with a count in either, in ordinal order of the names.</summary>
@@ -39,7 +45,8 @@ internal static class SharedBins
     }
 
     /// <summary>
-    /// NumPy's <c>histogram_bin_edges(pooled, "sturges")</c> to the bit: ⌈range / (range / (log₂ n + 1))⌉ equal intervals.
+    /// NumPy's <c>histogram_bin_edges(pooled, "sturges")</c> to the bit: ⌈range / (range / (log₂ n + 1))⌉ equal
+    /// intervals.
     /// </summary>
     private static Bin[] Intervals(EmpiricalDistribution reference, EmpiricalDistribution current)
     {
@@ -56,7 +63,8 @@ internal static class SharedBins
             var isLast = i == count - 1;
             var upper = isLast ? high : (i + 1) * step + low;
             bins[i] = new Bin(
-                string.Create(CultureInfo.InvariantCulture, $"[{lower:G6}, {upper:G6}{(isLast ? ']' : ')')}"), lower, upper,
+                string.Create(CultureInfo.InvariantCulture, $"[{lower:G6}, {upper:G6}{(isLast ? ']' : ')')}"),
+                lower, upper,
                 Share(reference, lower, upper, isLast), Share(current, lower, upper, isLast));
             lower = upper;
         }

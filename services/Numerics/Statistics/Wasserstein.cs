@@ -1,6 +1,8 @@
 namespace MlOps.Numerics.Statistics;
 
-/// <summary>First Wasserstein (earth mover's) distance: the area between two empirical distribution functions.</summary>
+/// <summary>
+/// First Wasserstein (earth mover's) distance: the area between two empirical distribution functions.
+/// </summary>
 public static class Wasserstein
 {
     private const double LeastDeviation = 0.001;
@@ -23,7 +25,9 @@ public static class Wasserstein
             Math.Abs((double)at.Current.A / reference.Total - (double)at.Current.B / current.Total);
     }
 
-    /// <summary>In standard deviations of the reference, which count as at least 0.001 (Evidently's normed form).</summary>
+    /// <summary>
+    /// In standard deviations of the reference, which count as at least 0.001 (Evidently's normed form).
+    /// </summary>
     /// <exception cref="ArgumentException">A sample has no finite value.</exception>
     public static double Normed(EmpiricalDistribution reference, EmpiricalDistribution current) =>
         Distance(reference, current) / Math.Max(reference.StandardDeviation, LeastDeviation);

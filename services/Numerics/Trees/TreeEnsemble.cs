@@ -37,7 +37,9 @@ public sealed record TreeEnsemble(IReadOnlyList<Tree> Trees, float BaseScore, in
             predictions[i] = Predict(design.Slice(i * FeatureCount, FeatureCount));
     }
 
-    /// <summary>Total gain of the splits on each feature, in the unit of the loss; 0 for a feature never asked.</summary>
+    /// <summary>
+    /// Total gain of the splits on each feature, in the unit of the loss; 0 for a feature never asked.
+    /// </summary>
     public double[] FeatureImportance()
     {
         var gains = new double[FeatureCount];

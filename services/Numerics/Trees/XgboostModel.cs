@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace MlOps.Numerics.Trees;
 
 /// <summary>
-/// Reads <c>{"learner":{"gradient_booster":{"model":{"trees":[{"left_children":[1,-1,-1],"split_conditions":[3.5E0,…</c>.
+/// Reads
+/// <c>{"learner":{"gradient_booster":{"model":{"trees":[{"left_children":[1,-1,-1],"split_conditions":[3.5E0,…</c>.
 /// Numbers are read as singles: XGBoost writes enough digits for that to be exact.
 /// </summary>
 internal static class XgboostModel
@@ -36,6 +37,9 @@ internal static class XgboostModel
         var objective = learner.GetProperty("objective").GetProperty("name").GetString();
         if (!PlainSums.Contains(objective))
             throw new NotSupportedException($"Objective '{objective}' is not supported, only a plain sum of trees.");
+
+        if (booster.GetProperty("model").GetProperty("tree_info").EnumerateArray().Any(group => group.GetInt32() != 0))
+            throw new NotSupportedException("Models of several outputs are not supported.");
 
         var parameters = learner.GetProperty("learner_model_param");
         var features = Number<int>(parameters.GetProperty("num_feature"));

@@ -1,8 +1,8 @@
 namespace MlOps.Numerics.Windows;
 
 /// <summary>
-/// Count and mean of one entity's rows in a sliding window, as steps: from <c>TimesMicros[i]</c> on (inclusive) until the
-/// next time they are <c>Counts[i]</c> and <c>Means[i]</c>; before the first time the window is empty.
+/// Count and mean of one entity's rows in a sliding window, as steps: from <c>TimesMicros[i]</c> on (inclusive) until
+/// the next time they are <c>Counts[i]</c> and <c>Means[i]</c>; before the first time the window is empty.
 /// </summary>
 /// <param name="TimesMicros">Strictly ascending; only times at which the count or the mean changes.</param>
 /// <param name="Counts">Rows in the window, those with a NaN value too.</param>
@@ -10,10 +10,10 @@ namespace MlOps.Numerics.Windows;
 public sealed record SlidingAggregate(long[] TimesMicros, long[] Counts, double[] Means)
 {
     /// <summary>
-    /// At time T a row is in when T − window &lt; event ≤ T and known ≤ T: it belongs to [max(event, known), event + window).
-    /// Sums are kept in a tree over the rows, so nothing drifts however many came and went: the error is at most
-    /// ⌈log₂ n⌉·2⁻⁵³·Σ|value| over the rows then in, and none for whole numbers with sums below 2⁵³. The order in which
-    /// the rows are given has no influence.
+    /// At time T a row is in when T − window &lt; event ≤ T and known ≤ T: it belongs to [max(event, known), event +
+    /// window). Sums are kept in a tree over the rows, so nothing drifts however many came and went: the error is at
+    /// most ⌈log₂ n⌉·2⁻⁵³·Σ|value| over the rows then in, and none for whole numbers with sums below 2⁵³. The order in
+    /// which the rows are given has no influence.
     /// </summary>
     /// <param name="eventMicros">When each row happened.</param>
     /// <param name="knownMicros">Parallel: when it could first be known.</param>
@@ -45,7 +45,8 @@ public sealed record SlidingAggregate(long[] TimesMicros, long[] Counts, double[
             if (i + 1 < moves.Length && moves[i + 1].Time == time)
                 continue;
             var mean = withValue == 0 ? double.NaN : sums.Total / withValue;
-            if (inWindow == (counts.Count == 0 ? 0 : counts[^1]) && mean.Equals(means.Count == 0 ? double.NaN : means[^1]))
+            var (countBefore, meanBefore) = counts.Count == 0 ? (0, double.NaN) : (counts[^1], means[^1]);
+            if (inWindow == countBefore && mean.Equals(meanBefore))
                 continue;
             times.Add(time);
             counts.Add(inWindow);

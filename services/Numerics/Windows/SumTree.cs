@@ -1,6 +1,8 @@
 namespace MlOps.Numerics.Windows;
 
-/// <summary>A sum whose terms can be replaced: always the pairwise sum of the present terms, whatever was there before.</summary>
+/// <summary>
+/// A sum whose terms can be replaced: always the pairwise sum of the present terms, whatever was there before.
+/// </summary>
 internal sealed class SumTree
 {
     private readonly int _leaves;

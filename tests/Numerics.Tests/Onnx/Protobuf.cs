@@ -49,7 +49,8 @@ internal sealed class Protobuf
         return [.. integers];
     }
 
-    private IEnumerable<T> All<T>(int field) => _fields.Where(item => item.Field == field).Select(item => (T)item.Value);
+    private IEnumerable<T> All<T>(int field) =>
+        _fields.Where(item => item.Field == field).Select(item => (T)item.Value);
 
     private static ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> bytes, int length)
     {

@@ -35,7 +35,8 @@ public class TabularEncoderTests
 
         Assert.Contains("'origin' is missing", Refusal([distance, delay]), StringComparison.Ordinal);
         Assert.Contains("kind", Refusal([distance, new NumericColumn("origin", [1]), delay]), StringComparison.Ordinal);
-        Assert.Contains("2 rows", Refusal([distance, new TextColumn("origin", ["a", "b"]), delay]), StringComparison.Ordinal);
+        RawColumn twoRows = new TextColumn("origin", ["a", "b"]);
+        Assert.Contains("2 rows", Refusal([distance, twoRows, delay]), StringComparison.Ordinal);
 
         string Refusal(RawColumn[] columns) => Assert.Throws<ArgumentException>(() => encoder.Encode(columns)).Message;
     }

@@ -16,8 +16,10 @@ public class TabularModelTests
         }));
 
         Assert.Equal(8, model.Integer(1));
-        Assert.Equal([("", 17L), ("ai.onnx.ml", 3L)], model.Messages(8).Select(opset => (opset.Text(1), opset.Integer(2))));
-        Assert.Equal([("digest", "sha256:…"), ("run", "7")], model.Messages(14).Select(line => (line.Text(1), line.Text(2))));
+        Assert.Equal(
+            [("", 17L), ("ai.onnx.ml", 3L)], model.Messages(8).Select(opset => (opset.Text(1), opset.Integer(2))));
+        Assert.Equal(
+            [("digest", "sha256:…"), ("run", "7")], model.Messages(14).Select(line => (line.Text(1), line.Text(2))));
         var graph = model.Message(7);
         Assert.Equal([("a", 1L), ("kind", 8L), ("b", 1L)], graph.Messages(11).Select(NameAndType));
         Assert.Equal([("prediction", 1L)], graph.Messages(12).Select(NameAndType));
@@ -73,7 +75,8 @@ public class TabularModelTests
     [Fact]
     public void A_linear_model_is_written_with_its_coefficients()
     {
-        var pipeline = new TabularPipeline([new NumericInput("x"), new NumericInput("y")], new LinearModel([2, -0.5], 3));
+        var pipeline = new TabularPipeline(
+            [new NumericInput("x"), new NumericInput("y")], new LinearModel([2, -0.5], 3));
 
         var node = new Protobuf(TabularModel.Export(pipeline)).Message(7).Messages(1)[^1];
 
@@ -100,7 +103,11 @@ public class TabularModelTests
         TabularModel.Export(new TabularPipeline([new NumericInput("prediction")], new LinearModel([1], 0))));
 
     private static TabularPipeline Trees() => new(
-        [new NumericInput("a", 0.5f), new CategoricalInput("kind", ["x", "y", "z"]), new NumericInput("b", null, 2, 0.25f)],
+        [
+            new NumericInput("a", 0.5f),
+            new CategoricalInput("kind", ["x", "y", "z"]),
+            new NumericInput("b", null, 2, 0.25f),
+        ],
         XgboostReference.Load().Ensemble);
 
     private static TabularPipeline Plain(TreeEnsemble ensemble) =>
@@ -115,7 +122,8 @@ public class TabularModelTests
         {
             var attributes = model.Message(7).Messages(1)[^1].Messages(5).ToDictionary(attribute => attribute.Text(1));
             long[] Integers(string name) => attributes[name].Integers(8);
-            var leaves = Integers("target_treeids").Zip(Integers("target_nodeids")).Zip(attributes["target_weights"].Singles(7))
+            var leaves = Integers("target_treeids").Zip(Integers("target_nodeids"))
+                .Zip(attributes["target_weights"].Singles(7))
                 .ToDictionary(pair => pair.First, pair => pair.Second);
             var keys = Integers("nodes_treeids").Zip(Integers("nodes_nodeids")).ToArray();
             var modes = attributes["nodes_modes"].Texts(9);
@@ -123,7 +131,8 @@ public class TabularModelTests
             var (whenTrue, whenFalse) = (Integers("nodes_truenodeids"), Integers("nodes_falsenodeids"));
             var missing = Integers("nodes_missing_value_tracks_true");
             _nodes = Enumerable.Range(0, keys.Length).ToDictionary(i => keys[i], i => new Node(
-                modes[i], features[i], values[i], whenTrue[i], whenFalse[i], missing[i] == 1, leaves.GetValueOrDefault(keys[i])));
+                modes[i], features[i], values[i], whenTrue[i], whenFalse[i], missing[i] == 1,
+                leaves.GetValueOrDefault(keys[i])));
         }
 
         public float Predict(ReadOnlySpan<float> row)

@@ -52,7 +52,8 @@ public class ReferenceProfileTests
     public void More_become_quantile_points_within_a_twenty_thousandth()
     {
         var random = new Random(4);
-        double[] samples = [.. Enumerable.Range(0, 123_457).Select(_ => Math.Round(random.NextDouble() * 40_000) + 0.25)];
+        double[] samples =
+            [.. Enumerable.Range(0, 123_457).Select(_ => Math.Round(random.NextDouble() * 40_000) + 0.25)];
         var exact = EmpiricalDistribution.FromSamples(samples);
 
         var profile = FeatureProfile.Numeric("x", samples);

@@ -28,7 +28,7 @@ def write(name, content):
 
 
 def samples():
-    """Pairs of samples: small, with ties, one size, coprime sizes, a common divisor, large, very different, disjoint."""
+    """Pairs of samples: small, with ties, one size, coprime sizes, a common divisor, large, far apart, disjoint."""
     normal = rng.standard_normal
     yield "one value each, apart", [1.0], [2.0]
     yield "one value each, equal", [1.0], [1.0]
@@ -63,7 +63,7 @@ def samples():
 
 
 def binned(reference, current):
-    """The rule of Evidently: Sturges' edges over both when the reference has more than 20 values, else single values."""
+    """Evidently's rule: Sturges' edges over both when the reference has more than 20 values, else single values."""
     if len(np.unique(reference)) > 20:
         edges = np.histogram_bin_edges(np.concatenate([reference, current]), bins="sturges")
         return (edges.tolist(), np.histogram(reference, edges)[0] / len(reference),
@@ -99,8 +99,8 @@ def two_samples():
 def kolmogorov():
     """Survival of the one-sample law over every region in which another formula serves."""
     for n in [1, 2, 3, 5, 10, 50, 100, 139, 140, 141, 200, 500, 1000, 5000, 20000, 99999, 100000, 100001, 250000]:
-        for spread in [0.001, 0.02, 0.1, 0.3, 0.5, 0.7, 0.754693, 0.8, 1.0, 1.5, 2.0, 2.19, 2.2, 2.5, 4.0, 4.1, 9.0, 17.0,
-                       18.0, 60.0, 200.0, 369.0, 371.0]:
+        for spread in [0.001, 0.02, 0.1, 0.3, 0.5, 0.7, 0.754693, 0.8, 1.0, 1.5, 2.0, 2.19, 2.2, 2.5, 4.0, 4.1, 9.0,
+                       17.0, 18.0, 60.0, 200.0, 369.0, 371.0]:
             d = float(np.sqrt(spread / n))
             if d < 1 and (n <= 100000 or spread <= 9):
                 yield {"n": n, "d": d, "sf": float(stats.kstwo.sf(d, n))}

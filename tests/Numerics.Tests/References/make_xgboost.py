@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Trains a small model with the native XGBoost library (Debian 12: libxgboost0 1.7.4, python3-numpy) and writes what the
-library itself says of it: xgboost_model.json is its own file, xgboost_rows.json rows (null = missing) and predictions.
+"""Trains a small model with the native XGBoost library (Debian 12: libxgboost0 1.7.4, python3-numpy) and writes what
+the library itself says of it: xgboost_model.json is its own file, xgboost_rows.json rows (null = missing) and
+predictions.
 
     /usr/bin/python3 make_xgboost.py [path of libxgboost.so.0]
 """
@@ -37,7 +38,8 @@ def predict(booster, cells):
 rng = np.random.default_rng(7)
 cells = rng.standard_normal((600, 5)).astype(np.float32)
 cells[:, 1] = rng.integers(0, 2, 600)
-labels = (30 + 12 * np.sin(cells[:, 0]) + 9 * cells[:, 1] * (cells[:, 2] > 0) + rng.standard_normal(600)).astype(np.float32)
+signal = 30 + 12 * np.sin(cells[:, 0]) + 9 * cells[:, 1] * (cells[:, 2] > 0)
+labels = (signal + rng.standard_normal(600)).astype(np.float32)
 cells[rng.uniform(size=cells.shape) < 0.15] = np.nan
 
 train = matrix(cells)

@@ -27,7 +27,8 @@ public class TimeSplitTests
     }
 
     [Fact]
-    public void Every_row_is_in_one_part_in_order_and_no_time_is_parted() => Prop.ForAll<byte[], byte, byte>((raw, one, two) =>
+    public void Every_row_is_in_one_part_in_order_and_no_time_is_parted() =>
+        Prop.ForAll<byte[], byte, byte>((raw, one, two) =>
     {
         var times = raw.Select(value => (long)value % 20).ToArray();
         var first = Math.Min(one, two) / 255.0;

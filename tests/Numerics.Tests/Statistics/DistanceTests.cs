@@ -28,7 +28,8 @@ public class DistanceTests
     {
         var random = new Random(5);
         var a = EmpiricalDistribution.FromSamples([.. Enumerable.Range(0, 999).Select(_ => random.NextDouble())]);
-        var b = EmpiricalDistribution.FromSamples([.. Enumerable.Range(0, 500).Select(_ => 3 * random.NextDouble() - 1)]);
+        var b = EmpiricalDistribution.FromSamples(
+            [.. Enumerable.Range(0, 500).Select(_ => 3 * random.NextDouble() - 1)]);
 
         var bins = PopulationStabilityIndex.Numeric(a, b).Bins;
 

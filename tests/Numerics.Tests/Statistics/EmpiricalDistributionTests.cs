@@ -24,7 +24,7 @@ public class EmpiricalDistributionTests
         var empty = EmpiricalDistribution.FromSamples(ReadOnlySpan<double>.Empty);
 
         Assert.Equal(0, empty.Total);
-        Assert.True(double.IsNaN(empty.Mean) && double.IsNaN(empty.StandardDeviation) && double.IsNaN(empty.Quantile(0.5)));
+        Assert.All([empty.Mean, empty.StandardDeviation, empty.Quantile(0.5)], value => Assert.True(double.IsNaN(value)));
     }
 
     [Fact]

@@ -48,5 +48,6 @@ public class KolmogorovSmirnovTests
 
     [Fact]
     public void A_sample_without_a_finite_value_is_refused() =>
-        Assert.Throws<ArgumentException>(() => KolmogorovSmirnov.TwoSample([1.0], [double.NaN, double.PositiveInfinity]));
+        Assert.Throws<ArgumentException>(() =>
+            KolmogorovSmirnov.TwoSample([1.0], [double.NaN, double.PositiveInfinity]));
 }

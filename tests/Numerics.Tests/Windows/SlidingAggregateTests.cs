@@ -22,9 +22,11 @@ public class SlidingAggregateTests
 
             for (var time = -30L; time <= 110; time++)
             {
-                var inside = rows.Where(row => row.Event > time - window && row.Event <= time && row.Known <= time).ToArray();
+                var inside = rows
+                    .Where(row => row.Event > time - window && row.Event <= time && row.Known <= time).ToArray();
                 var values = inside.Select(row => row.Value).Where(value => !double.IsNaN(value)).ToArray();
-                Assert.Equal((inside.Length, values.Length == 0 ? double.NaN : values.Sum() / values.Length), steps.At(time));
+                var mean = values.Length == 0 ? double.NaN : values.Sum() / values.Length;
+                Assert.Equal((inside.Length, mean), steps.At(time));
             }
         }
     }
@@ -55,7 +57,8 @@ public class SlidingAggregateTests
 
         for (var time = 0L; time < 3_050; time += 7)
         {
-            var inside = rows.Where(row => row.Event > time - 50 && row.Event <= time).Select(row => row.Value).ToArray();
+            var inside = rows
+                .Where(row => row.Event > time - 50 && row.Event <= time).Select(row => row.Value).ToArray();
             var exact = inside.Aggregate(0m, (sum, value) => sum + (decimal)value) / inside.Length;
             var bound = 13 * Math.ScaleB(inside.Sum(Math.Abs), -53) / inside.Length;
             Reference.Close((double)exact, steps.At(time).Mean, 1e-15, bound, $"at {time}");
@@ -77,6 +80,10 @@ public class SlidingAggregateTests
         Assert.Equal(expected.Means, shuffled.Means);
     }
 
-    private static SlidingAggregate Of((long Event, long Known, double Value)[] rows, long window) => SlidingAggregate.Of(
-        [.. rows.Select(row => row.Event)], [.. rows.Select(row => row.Known)], [.. rows.Select(row => row.Value)], window);
+    private static SlidingAggregate Of((long Event, long Known, double Value)[] rows, long window) =>
+        SlidingAggregate.Of(
+            [.. rows.Select(row => row.Event)],
+            [.. rows.Select(row => row.Known)],
+            [.. rows.Select(row => row.Value)],
+            window);
 }
