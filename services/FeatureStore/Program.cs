@@ -1,1 +1,1 @@
-WebApplication.CreateBuilder(args).Build().Run();
+await MlOps.FeatureStore.FeatureStoreApp.Build(args).RunAsync();
