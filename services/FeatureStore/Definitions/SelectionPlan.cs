@@ -34,10 +34,10 @@ internal sealed class SelectionPlan(IReadOnlyList<SelectedView> selections)
             if (!view.JoinKeys.Contains(key))
                 violations.Add($"{path}.entity_columns", $"'{key}' is no join key of '{view.Name}'");
 
-        IReadOnlyList<string> names = selection.Features.Count > 0
-            ? selection.Features : [.. view.Features.Select(field => field.Name)];
-        var features = new int[names.Count];
-        var outputNames = new string[names.Count];
+        string[] names = selection.Features.Count > 0
+            ? [.. selection.Features] : [.. view.Features.Select(field => field.Name)];
+        var features = new int[names.Length];
+        var outputNames = new string[names.Length];
         for (var index = 0; index < features.Length; index++)
         {
             features[index] = view.FeatureIndex(names[index]);

@@ -1,7 +1,5 @@
 using System.Text;
-using MlOps.Contracts.Tables.V1;
 using MlOps.FeatureStore.Definitions;
-using MlOps.FeatureStore.Tables;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.FeatureStore.Ingestion;

@@ -1,5 +1,4 @@
 using MlOps.Contracts.Features.V1;
-using MlOps.Contracts.Tables.V1;
 using MlOps.FeatureStore.Definitions;
 using MlOps.FeatureStore.Tables;
 using MlOps.Numerics.Windows;

@@ -1,7 +1,5 @@
-using MlOps.Contracts.Tables.V1;
 using MlOps.FeatureStore.Definitions;
 using MlOps.FeatureStore.Tables;
-using MlOps.ServiceDefaults;
 using Npgsql;
 
 namespace MlOps.FeatureStore.Offline;

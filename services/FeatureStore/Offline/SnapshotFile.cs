@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using MlOps.Contracts.Tables.V1;
-using MlOps.FeatureStore.Tables;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.FeatureStore.Offline;

@@ -5,7 +5,6 @@ using MlOps.Contracts.Features.V1;
 using MlOps.FeatureStore.Definitions;
 using MlOps.FeatureStore.Tables;
 using MlOps.ServiceDefaults;
-using MlOps.ServiceDefaults.Messaging;
 using Npgsql;
 using StackExchange.Redis;
 
