@@ -12,7 +12,7 @@ namespace MlOps.FeatureStore.Online;
 
 /// <summary>
 /// Writes the newest value per entity, as known at a time, to the online store. Of two materializations the one as of the
-/// later time wins, whichever comes last: an older one never replaces what a newer one wrote. Every key lives on for the
+/// later time wins, whichever comes last, unless a request says that it replaces newer ones. Every key lives on for the
 /// retention from its last materialization; running it again fills a store that was lost.
 /// </summary>
 internal sealed partial class MaterializeViews(
@@ -41,7 +41,7 @@ internal sealed partial class MaterializeViews(
         var response = new MaterializeResponse();
         foreach (var view in views)
         {
-            var written = await WriteAsync(view, asOf, ct);
+            var written = await WriteAsync(view, asOf, request.ReplaceNewer, ct);
             await NoteAsync(view, asOf, written, ct);
             FeatureStoreTelemetry.Materialized(view.Name, written);
             LogViewMaterialized(logger, view.Name, written);
@@ -51,7 +51,7 @@ internal sealed partial class MaterializeViews(
         return response;
     }
 
-    private async Task<long> WriteAsync(ViewDefinition view, long asOf, CancellationToken ct)
+    private async Task<long> WriteAsync(ViewDefinition view, long asOf, bool replaceNewer, CancellationToken ct)
     {
         var timeToLive = TimeSpan.FromSeconds(Math.Max(
             options.Value.Retention.TotalSeconds, view.TtlMicros == 0 ? 0 : view.Definition.TtlSeconds + TimeSpan.SecondsPerDay));
@@ -82,13 +82,13 @@ internal sealed partial class MaterializeViews(
                 continue;
             if (writes.Count == WritesInFlight)
                 written += await writes.Dequeue();
-            writes.Enqueue(store.WriteAsync([.. keys], [.. values], timeToLive, ct));
+            writes.Enqueue(store.WriteAsync([.. keys], [.. values], timeToLive, replaceNewer, ct));
             keys.Clear();
             values.Clear();
         }
 
         if (keys.Count > 0)
-            writes.Enqueue(store.WriteAsync([.. keys], [.. values], timeToLive, ct));
+            writes.Enqueue(store.WriteAsync([.. keys], [.. values], timeToLive, replaceNewer, ct));
         foreach (var count in await Task.WhenAll(writes))
             written += count;
         return written;

@@ -11,9 +11,9 @@ internal sealed class OnlineStore(IConnectionMultiplexer redis, IOptions<OnlineO
     private const string WriteScript = """
         local written = 0
         for i = 1, #KEYS do
-            local kept, candidate = redis.call('GETRANGE', KEYS[i], 0, 8), ARGV[i + 1]
+            local kept, candidate = redis.call('GETRANGE', KEYS[i], 0, 8), ARGV[i + 2]
             local isOlder = false
-            if #kept == 9 and string.byte(kept, 1) == string.byte(candidate, 1) then
+            if ARGV[2] ~= '1' and #kept == 9 and string.byte(kept, 1) == string.byte(candidate, 1) then
                 for b = 2, 9 do
                     local k, c = string.byte(kept, b), string.byte(candidate, b)
                     if k ~= c then
@@ -37,11 +37,15 @@ internal sealed class OnlineStore(IConnectionMultiplexer redis, IOptions<OnlineO
         return await InTimeAsync(redis.GetDatabase().StringGetAsync(keys), ct);
     }
 
-    /// <summary>Writes values that are not older than those there and gives each key its time to live; the number written.</summary>
-    public async Task<long> WriteAsync(RedisKey[] keys, RedisValue[] values, TimeSpan timeToLive, CancellationToken ct)
+    /// <summary>
+    /// Writes values that are not older than those there, or all of them when newer ones are to be replaced, and gives each
+    /// written key its time to live; the number written.
+    /// </summary>
+    public async Task<long> WriteAsync(
+        RedisKey[] keys, RedisValue[] values, TimeSpan timeToLive, bool replaceNewer, CancellationToken ct)
     {
         using var activity = FeatureStoreTelemetry.StartRedis("EVAL");
-        RedisValue[] arguments = [(long)timeToLive.TotalSeconds, .. values];
+        RedisValue[] arguments = [(long)timeToLive.TotalSeconds, replaceNewer ? 1 : 0, .. values];
         var database = redis.GetDatabase();
         try
         {
