@@ -1,1 +1,44 @@
-return 0;
+using MlOps.AppHost;
+using MlOps.AppHost.Servers;
+
+using var instance = Instance.Claim();
+
+var builder = DistributedApplication.CreateBuilder([.. args, .. instance.Settings]);
+var servers = ServerSet.AddTo(builder, instance);
+
+var features = servers.AddDatabase("featuresdb", "features");
+var models = servers.AddDatabase("registrydb", "registry");
+var runs = servers.AddDatabase("trainingdb", "training");
+var observations = servers.AddDatabase("monitoringdb", "monitoring");
+var traffic = servers.AddDatabase("gatewaydb", "gateway");
+var online = servers.Redis;
+var bus = servers.RabbitMq;
+
+var featurestore = builder.AddService<Projects.FeatureStore>("featurestore", instance)
+    .Needs(features).Needs(online).Needs(bus);
+
+var registry = builder.AddService<Projects.Registry>("registry", instance)
+    .Needs(models).Needs(bus);
+
+var training = builder.AddService<Projects.Training>("training", instance)
+    .Needs(runs).Needs(bus)
+    .Needs(registry).Needs(featurestore)
+    .WithPassiveNativeThreads();
+
+var inference = builder.AddService<Projects.Inference>("inference", instance)
+    .Needs(bus)
+    .Needs(registry).Needs(featurestore)
+    .WithPassiveNativeThreads();
+
+var monitoring = builder.AddService<Projects.Monitoring>("monitoring", instance)
+    .Needs(observations).Needs(bus)
+    .Needs(registry);
+
+builder.AddService<Projects.Gateway>("gateway", instance, instance.RestPort, instance.GrpcPort)
+    .Needs(traffic).Needs(bus)
+    .Needs(featurestore).Needs(registry).Needs(training).Needs(inference).Needs(monitoring)
+    .OnResourceReady((_, _, ct) => instance.AnnounceAsync(ct));
+
+await using var app = builder.Build();
+await app.RunAsync();
+return Environment.ExitCode;

@@ -1,0 +1,45 @@
+namespace MlOps.AppHost;
+
+/// <summary>What all services of the platform have in common in the model.</summary>
+internal static class ServiceExtensions
+{
+    /// <summary>
+    /// Adds a service with its two endpoints, <c>http</c> and <c>grpc</c> (HTTP/2 without TLS), its folder and its health.
+    /// Ports are assigned unless they are given: then the service itself listens on them, with no proxy before it.
+    /// </summary>
+    public static IResourceBuilder<ProjectResource> AddService<TProject>(
+        this IDistributedApplicationBuilder builder,
+        string name,
+        Instance instance,
+        int? http = null,
+        int? grpc = null)
+        where TProject : IProjectMetadata, new() => builder
+        .AddProject<TProject>(name, launchProfileName: null)
+        .WithHttpEndpoint(port: http, targetPort: http, name: "http", env: "MLOPS_HTTP_PORT", isProxied: http is null)
+        .WithHttpEndpoint(port: grpc, targetPort: grpc, name: "grpc", env: "MLOPS_GRPC_PORT", isProxied: grpc is null)
+        .WithEndpoint("grpc", endpoint => endpoint.Transport = "http2")
+        .WithHttpHealthCheck("/health", endpointName: "http")
+        .WithEnvironment("Storage__Folder", instance.Subfolder("data", name))
+        .WithSmallMemory();
+
+    /// <summary>The service is told how to reach the other and starts after it.</summary>
+    public static IResourceBuilder<ProjectResource> Needs(
+        this IResourceBuilder<ProjectResource> service,
+        IResourceBuilder<IResourceWithConnectionString> server) => service.WithReference(server).WaitFor(server);
+
+    /// <inheritdoc cref="Needs(IResourceBuilder{ProjectResource}, IResourceBuilder{IResourceWithConnectionString})"/>
+    public static IResourceBuilder<ProjectResource> Needs(
+        this IResourceBuilder<ProjectResource> service,
+        IResourceBuilder<ProjectResource> other) => service.WithReference(other).WaitFor(other);
+
+    /// <summary>OpenMP threads that wait without spinning, which on few cores costs ten times the work itself.</summary>
+    public static IResourceBuilder<ProjectResource> WithPassiveNativeThreads(this IResourceBuilder<ProjectResource> service) =>
+        service.WithEnvironment("OMP_WAIT_POLICY", "PASSIVE");
+
+    // Six services share one machine: one heap each, a first generation that does not grow with the processor's cache.
+    private static IResourceBuilder<ProjectResource> WithSmallMemory(this IResourceBuilder<ProjectResource> service) => service
+        .WithEnvironment("DOTNET_gcServer", "0")
+        .WithEnvironment("DOTNET_GCConserveMemory", "5")
+        .WithEnvironment("DOTNET_GCgen0size", "0x1000000")
+        .WithEnvironment("DOTNET_GCHeapHardLimit", "0x18000000");
+}
