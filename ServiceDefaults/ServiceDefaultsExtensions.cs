@@ -1,7 +1,4 @@
 using System.Net;
-using MlOps.ServiceDefaults.Failures;
-using MlOps.ServiceDefaults.Health;
-using MlOps.ServiceDefaults.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -9,6 +6,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using MlOps.ServiceDefaults.Failures;
+using MlOps.ServiceDefaults.Health;
+using MlOps.ServiceDefaults.Telemetry;
 
 namespace MlOps.ServiceDefaults;
 
