@@ -11,9 +11,12 @@ public static class ClientExtensions
     /// <summary>Largest gRPC message taken or sent, in bytes; bulk goes in streams.</summary>
     public const int MaxMessageSize = 32 * 1024 * 1024;
 
+    /// <summary>How long a request waits for a service that is being restarted.</summary>
+    public static readonly TimeSpan RestartPatience = TimeSpan.FromSeconds(8);
+
     /// <summary>
-    /// Registers <typeparamref name="TClient"/> for the service of that name. A call that never reached it is retried
-    /// a few times; the deadline is the caller's to set.
+    /// Registers <typeparamref name="TClient"/> for the service of that name. A call to a service that is being
+    /// restarted waits for it, and one that never reached it is retried; the deadline is the caller's to set.
     /// </summary>
     public static IHttpClientBuilder AddServiceClient<TClient>(this IHostApplicationBuilder builder, string service)
         where TClient : class
@@ -25,11 +28,10 @@ public static class ClientExtensions
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
             {
                 EnableMultipleHttp2Connections = true,
-                ConnectTimeout = TimeSpan.FromSeconds(2),
                 PooledConnectionIdleTimeout = TimeSpan.FromMinutes(5),
                 KeepAlivePingDelay = TimeSpan.FromSeconds(30),
                 KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
-            })
+            }.ConnectPatiently(RestartPatience))
             .ConfigureChannel(channel =>
             {
                 channel.MaxReceiveMessageSize = MaxMessageSize;
