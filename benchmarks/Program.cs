@@ -1,1 +1,53 @@
-return 0;
+using System.Globalization;
+using MlOps.Benchmarks;
+using MlOps.Benchmarks.Peers;
+
+CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, e) =>
+{
+    e.Cancel = true;
+    stop.Cancel();
+};
+
+switch (args)
+{
+    // The peers run in processes of their own, as the platform's services do.
+    case ["echo", var rest, var grpc]:
+        await EchoServer.RunAsync(int.Parse(rest, CultureInfo.InvariantCulture), int.Parse(grpc, CultureInfo.InvariantCulture));
+        return 0;
+    case ["proxy", var rest, var grpc, var restTarget, var grpcTarget]:
+        await BareProxy.RunAsync(
+            int.Parse(rest, CultureInfo.InvariantCulture), int.Parse(grpc, CultureInfo.InvariantCulture), restTarget, grpcTarget);
+        return 0;
+}
+
+var benches = new Dictionary<string, Func<Task>>
+{
+    ["prediction"] = () => PredictionBench.RunAsync(stop.Token),
+    ["online-features"] = () => OnlineFeaturesBench.RunAsync(stop.Token),
+};
+if (args is ["--help"] or ["-h"] || args.Any(name => !benches.ContainsKey(name)))
+{
+    Console.WriteLine($"""
+        usage: ./mlops bench [{string.Join(" | ", benches.Keys)}]
+
+        Measures a running platform that has run the demo (./mlops demo --keep), beside bare peers in the same run.
+        Every answer is checked before anything is timed. What counts is the ratio, not the time.
+          MLOPS_REST, MLOPS_GRPC       addresses of the gateway
+          MLOPS_BENCH_SECONDS          length of each measurement (default 5)
+          MLOPS_BENCH_CALLERS          requests in flight (default 16)
+        """);
+    return args is ["--help"] or ["-h"] ? 0 : 2;
+}
+
+try
+{
+    foreach (var name in args.Length == 0 ? [.. benches.Keys] : args) await benches[name]();
+    return 0;
+}
+catch (Exception e) when (e is HttpRequestException or Grpc.Core.RpcException or BenchException)
+{
+    Console.Error.WriteLine($"✗ {e.Message}\n  A platform with the demo's model is needed: ./mlops demo --keep");
+    return 1;
+}

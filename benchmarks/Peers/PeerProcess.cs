@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace MlOps.Benchmarks.Peers;
+
+/// <summary>A peer in a process of its own, gone when the benchmark ends.</summary>
+internal sealed class PeerProcess : IDisposable
+{
+    private readonly Process _process;
+
+    private PeerProcess(Process process) => _process = process;
+
+    /// <summary>This program again, with other arguments.</summary>
+    public static Task<PeerProcess> StartSelfAsync(int port, CancellationToken ct, params string[] arguments) =>
+        StartAsync(new ProcessStartInfo("dotnet", [typeof(PeerProcess).Assembly.Location, .. arguments]), port, ct);
+
+    /// <summary>Any program; ready when it listens on <paramref name="port"/>.</summary>
+    public static async Task<PeerProcess> StartAsync(ProcessStartInfo start, int port, CancellationToken ct)
+    {
+        var process = Process.Start(start) ?? throw new BenchException($"{start.FileName} did not start.");
+        var peer = new PeerProcess(process);
+        for (var tries = 0; tries < 100 && !process.HasExited; tries++)
+        {
+            using var socket = new TcpClient();
+            try
+            {
+                await socket.ConnectAsync(IPAddress.Loopback, port, ct);
+                return peer;
+            }
+            catch (SocketException)
+            {
+                await Task.Delay(100, ct);
+            }
+        }
+
+        peer.Dispose();
+        throw new BenchException($"{start.FileName} {string.Join(' ', start.ArgumentList)} does not listen on port {port}.");
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        _process.Dispose();
+    }
+}
