@@ -1,1 +1,3 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using MlOps.Gateway;
+
+await GatewayApplication.Build(args).RunAsync();

@@ -1,0 +1,44 @@
+using MassTransit;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using MlOps.Gateway.Routes;
+using MlOps.Gateway.Splits;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Gateway;
+
+/// <summary>The gateway, put together but not yet started.</summary>
+internal static class GatewayApplication
+{
+    public static WebApplication Build(string[] args)
+    {
+        var builder = WebApplication.CreateBuilder(args);
+        builder.AddServiceDefaults("Gateway");
+        builder.AddDatabase("gatewaydb");
+        builder.AddBus(bus => bus.AddConsumer<TrafficPolicyChangedConsumer, EveryReplica>());
+        builder.Services.AddValidatedOptions<GatewayOptions>("Gateway");
+        builder.Services.AddSingleton<GatewayMetrics>();
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<GatewayOptions>>((kestrel, gateway) =>
+        {
+            kestrel.Limits.MaxRequestBodySize = gateway.Value.MaxRequestBodyBytes;
+            // A client that vanished without a word is noticed, however long its stream is silent.
+            kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+        });
+
+        builder.Services
+            .AddSingleton<AssignmentCounts>().AddSingleton<PolicyBook>().AddHostedService<PolicyRefresh>()
+            .AddSingleton<PutTrafficPolicy>().AddSingleton<DeleteTrafficPolicy>()
+            .AddSingleton<TrafficPolicyChanges>();
+        builder.Services.ConfigureHttpJsonOptions(json => PolicyJson.Configure(json.SerializerOptions));
+        builder.AddPlatformRoutes();
+        builder.AddPlatformHealth();
+
+        var app = builder.Build();
+        app.MapServiceDefaults();
+        app.MapPlatformHealth();
+        app.MapTrafficPolicies();
+        app.MapGrpcService<GatewayGrpcService>();
+        app.MapPlatformRoutes();
+        return app;
+    }
+}

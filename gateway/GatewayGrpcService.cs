@@ -1,0 +1,74 @@
+using Grpc.Core;
+using MlOps.Gateway.Splits;
+using Wire = MlOps.Contracts.Gateway.V1;
+
+namespace MlOps.Gateway;
+
+/// <summary><c>mlops.gateway.v1</c>: translates between the wire and the slices.</summary>
+internal sealed class GatewayGrpcService(
+    PolicyBook book, AssignmentCounts counts, PutTrafficPolicy put, DeleteTrafficPolicy delete)
+    : Wire.GatewayService.GatewayServiceBase
+{
+    public override async Task<Wire.TrafficPolicy> PutTrafficPolicy(
+        Wire.PutTrafficPolicyRequest request, ServerCallContext context) =>
+        ToWire(await put.RunAsync(
+            FromWire(request.Policy ?? new Wire.TrafficPolicy()), request.Actor, request.Reason, context.CancellationToken));
+
+    public override Task<Wire.TrafficPolicy> GetTrafficPolicy(Wire.GetTrafficPolicyRequest request, ServerCallContext context) =>
+        Task.FromResult(ToWire(book.Get(request.Model)));
+
+    public override Task<Wire.ListTrafficPoliciesResponse> ListTrafficPolicies(
+        Wire.ListTrafficPoliciesRequest request, ServerCallContext context) =>
+        Task.FromResult(new Wire.ListTrafficPoliciesResponse { Policies = { book.Current.Policies.Select(ToWire) } });
+
+    public override async Task<Wire.DeleteTrafficPolicyResponse> DeleteTrafficPolicy(
+        Wire.DeleteTrafficPolicyRequest request, ServerCallContext context)
+    {
+        await delete.RunAsync(request.Model, expected: 0, request.Actor, request.Reason, context.CancellationToken);
+        return new Wire.DeleteTrafficPolicyResponse();
+    }
+
+    public override Task<Wire.GetAssignmentsResponse> GetAssignments(
+        Wire.GetAssignmentsRequest request, ServerCallContext context)
+    {
+        var policy = book.Current.Find(request.Model)?.Policy;
+        var found = counts.For(request.Model, policy);
+        if (policy is null && found.Count == 0) throw PolicyBook.NotFound(request.Model);
+        return Task.FromResult(new Wire.GetAssignmentsResponse
+        {
+            Counts =
+            {
+                found.Select(c => new Wire.GetAssignmentsResponse.Types.Count
+                {
+                    Arm = c.Arm,
+                    Version = c.Version,
+                    Requests = c.Requests,
+                }),
+            },
+        });
+    }
+
+    private static TrafficPolicy FromWire(Wire.TrafficPolicy policy) => new(
+        policy.Model,
+        [.. policy.Arms.Select(a => new PolicyArm(a.Name, a.Version, a.Weight))],
+        policy.Salt,
+        policy.Coverage == 0 && !policy.HasCoverage ? 1 : policy.Coverage,
+        policy.SubjectHeader,
+        policy.Revision,
+        default);
+
+    private static Wire.TrafficPolicy ToWire(TrafficPolicy policy) => new()
+    {
+        Model = policy.Model,
+        Arms =
+        {
+            policy.Arms.Select(a => new Wire.Arm { Name = a.Name, Version = a.Version, Weight = a.Weight }),
+        },
+        Salt = policy.Salt,
+        Coverage = policy.Coverage,
+        HasCoverage = true,
+        SubjectHeader = policy.SubjectHeader,
+        Revision = policy.Revision,
+        UpdatedAtMicros = (policy.UpdatedAt - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
+    };
+}

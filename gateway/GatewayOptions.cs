@@ -1,0 +1,19 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace MlOps.Gateway;
+
+/// <summary>Limits of the door; section <c>Gateway</c>.</summary>
+internal sealed record GatewayOptions
+{
+    /// <summary>Largest body of a REST request, in bytes. gRPC messages are limited by the service that takes them.</summary>
+    [Range(1024, 1024L * 1024 * 1024)]
+    public long MaxRequestBodyBytes { get; init; } = 32 * 1024 * 1024;
+
+    /// <summary>How long a REST request may go without a byte moving in either direction. gRPC calls carry their own deadline.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan RestActivityTimeout { get; init; } = TimeSpan.FromSeconds(100);
+
+    /// <summary>How often a replica asks the database whether it missed a change of the traffic policies.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
+    public TimeSpan PolicyCheckInterval { get; init; } = TimeSpan.FromSeconds(5);
+}

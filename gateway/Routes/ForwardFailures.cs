@@ -1,0 +1,89 @@
+using Grpc.Core;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace MlOps.Gateway.Routes;
+
+/// <summary>
+/// A request that no service answered gets an answer in the words of its own protocol: a gRPC status, the Open Inference
+/// Protocol's <c>{"error": …}</c>, else problem details.
+/// </summary>
+internal sealed partial class ForwardFailures(RequestDelegate next, GatewayMetrics metrics, ILogger<ForwardFailures> logger)
+{
+    public async Task InvokeAsync(HttpContext http)
+    {
+        await next(http);
+        if (http.Features.Get<IForwarderErrorFeature>() is not { } failure) return;
+        if (http.RequestAborted.IsCancellationRequested) return;
+
+        var service = ServiceOf(http);
+        var answer = AnswerTo(failure, service);
+        metrics.ForwardFailures.Add(1, new("service", service), new("error", failure.Error.ToString()));
+        LogNotAnswered(service, http.Request.Path, failure.Error, failure.Exception?.Message);
+
+        // What has begun cannot be taken back; the forwarder has reset the stream.
+        if (http.Response.HasStarted) return;
+        await WriteAsync(http, answer);
+    }
+
+    private static async Task WriteAsync(HttpContext http, Answer answer)
+    {
+        if (GrpcAnswer.IsGrpc(http.Request))
+        {
+            GrpcAnswer.Write(http.Response, answer.Grpc, answer.Code, answer.Message);
+            return;
+        }
+
+        http.Response.Clear();
+        if (answer.Http == StatusCodes.Status503ServiceUnavailable) http.Response.Headers.RetryAfter = "1";
+        IResult result = SpeaksOpenInference(http.Request.Path)
+            ? TypedResults.Json(new Dictionary<string, string> { ["error"] = answer.Message }, statusCode: answer.Http)
+            : TypedResults.Problem(
+                statusCode: answer.Http, detail: answer.Message,
+                extensions: new Dictionary<string, object?> { ["code"] = answer.Code });
+        await result.ExecuteAsync(http);
+    }
+
+    // The first version of the protocol, under /v1/models, words its errors as the second does.
+    private static bool SpeaksOpenInference(PathString path) =>
+        path.StartsWithSegments("/v2") || path.StartsWithSegments("/v1/models");
+
+    private static Answer AnswerTo(IForwarderErrorFeature failure, string service) => failure.Error switch
+    {
+        ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination when failure.Exception is TimeoutException =>
+            TooSlow(service),
+        ForwarderError.RequestTimedOut => TooSlow(service),
+        ForwarderError.RequestBodyClient => Unreadable(failure.Exception),
+        _ => new Answer(
+            StatusCode.Unavailable, StatusCodes.Status503ServiceUnavailable, "SERVICE_UNAVAILABLE",
+            $"The service {service} is away; try again."),
+    };
+
+    private static Answer TooSlow(string service) => new(
+        StatusCode.DeadlineExceeded, StatusCodes.Status504GatewayTimeout, "DEADLINE_EXCEEDED",
+        $"The service {service} did not answer in time.");
+
+    private static Answer Unreadable(Exception? exception)
+    {
+        for (var e = exception; e is not null; e = e.InnerException)
+        {
+            if (e is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge })
+            {
+                return new Answer(
+                    StatusCode.ResourceExhausted, StatusCodes.Status413PayloadTooLarge, "REQUEST_TOO_LARGE",
+                    "The request body is larger than the gateway takes.");
+            }
+        }
+
+        return new Answer(
+            StatusCode.InvalidArgument, StatusCodes.Status400BadRequest, "REQUEST_MALFORMED",
+            "The request body could not be read to its end.");
+    }
+
+    private static string ServiceOf(HttpContext http) =>
+        http.GetReverseProxyFeature().Route.Config.ClusterId?.Split(' ')[0] ?? "unknown";
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Service} did not answer {Path}: {Error}, {Reason}")]
+    private partial void LogNotAnswered(string service, PathString path, ForwarderError error, string? reason);
+
+    private sealed record Answer(StatusCode Grpc, int Http, string Code, string Message);
+}

@@ -1,0 +1,121 @@
+using System.Net;
+using Microsoft.AspNetCore.Http.Extensions;
+using MlOps.Gateway.Splits;
+using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace MlOps.Gateway.Routes;
+
+/// <summary>Every public path of every service, on one address; whatever else is asked gets an answer that names what exists.</summary>
+internal static class PlatformRoutes
+{
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
+
+    public static void AddPlatformRoutes(this WebApplicationBuilder builder)
+    {
+        var options = builder.Configuration.GetSection("Gateway").Get<GatewayOptions>() ?? new GatewayOptions();
+        var services = PlatformService.All;
+        builder.Services.AddReverseProxy()
+            .LoadFromMemory(
+                [.. services.SelectMany(Routes)],
+                [.. services.SelectMany(s => Clusters(s, builder.Configuration, options))])
+            .AddTransforms(transforms =>
+            {
+                if (transforms.Route.ClusterId?.StartsWith(PlatformService.Inference, StringComparison.Ordinal) == true)
+                {
+                    transforms.ResponseTransforms.Add(new ChosenArmHeaders());
+                }
+            })
+            .ConfigureHttpClient((_, handler) =>
+            {
+                handler.ConnectTimeout = ConnectTimeout;
+                // A destination that vanished without a word fails its streams instead of leaving them silent.
+                handler.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+                handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+                handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
+            });
+    }
+
+    public static void MapPlatformRoutes(this WebApplication app)
+    {
+        app.MapReverseProxy(proxy =>
+        {
+            proxy.UseMiddleware<ForwardFailures>();
+            proxy.UseMiddleware<SplitMiddleware>();
+            // No passive health: the only address of a service stays in use, so it serves again the moment it is back.
+            proxy.UseLoadBalancing();
+        });
+        app.MapFallback("{*path}", NothingHere).ExcludeFromDescription();
+    }
+
+    private static IEnumerable<RouteConfig> Routes(PlatformService service) =>
+        service.GrpcServices.Select(grpc => new RouteConfig
+        {
+            RouteId = $"{service.Name} grpc {grpc}",
+            ClusterId = GrpcCluster(service),
+            Match = new RouteMatch { Path = $"/{grpc}/{{method}}", Methods = ["POST"] },
+        })
+        .Concat(service.RestPaths.Select(path => new RouteConfig
+        {
+            RouteId = $"{service.Name} rest {path}",
+            ClusterId = RestCluster(service),
+            Match = new RouteMatch { Path = path },
+        }));
+
+    private static IEnumerable<ClusterConfig> Clusters(
+        PlatformService service, IConfiguration configuration, GatewayOptions options)
+    {
+        yield return new ClusterConfig
+        {
+            ClusterId = GrpcCluster(service),
+            Destinations = Destinations(service.Addresses(configuration, "grpc")),
+            HttpRequest = new ForwarderRequestConfig
+            {
+                Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                // Streams may be silent for as long as they like; a unary call carries its own deadline.
+                ActivityTimeout = Timeout.InfiniteTimeSpan,
+            },
+        };
+        yield return new ClusterConfig
+        {
+            ClusterId = RestCluster(service),
+            Destinations = Destinations(service.Addresses(configuration, "http")),
+            HttpRequest = new ForwarderRequestConfig
+            {
+                Version = HttpVersion.Version11,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                ActivityTimeout = options.RestActivityTimeout,
+            },
+        };
+    }
+
+    private static string GrpcCluster(PlatformService service) => $"{service.Name} grpc";
+
+    private static string RestCluster(PlatformService service) => $"{service.Name} rest";
+
+    private static Dictionary<string, DestinationConfig> Destinations(IReadOnlyList<string> addresses) =>
+        addresses.Select((address, i) => (Name: $"{i}", address))
+            .ToDictionary(d => d.Name, d => new DestinationConfig { Address = d.address });
+
+    private static IResult NothingHere(HttpContext http)
+    {
+        var problem = $"{http.Request.Method} {http.Request.GetEncodedPathAndQuery()} is not served here.";
+        if (GrpcAnswer.IsGrpc(http.Request))
+        {
+            GrpcAnswer.Write(http.Response, Grpc.Core.StatusCode.Unimplemented, "ROUTE_UNKNOWN", problem);
+            return Results.Empty;
+        }
+
+        return TypedResults.Problem(
+            statusCode: StatusCodes.Status404NotFound,
+            detail: $"{problem} REST: {string.Join(", ", RestSurface)}. gRPC, on its own port: {string.Join(", ", GrpcSurface)}.",
+            extensions: new Dictionary<string, object?> { ["code"] = "ROUTE_UNKNOWN" });
+    }
+
+    private static IEnumerable<string> RestSurface =>
+        ["/v2", "/v1/models", "/v1/traffic-policies", "/health", "/alive", "/metrics"];
+
+    private static IEnumerable<string> GrpcSurface => PlatformService.All.SelectMany(s => s.GrpcServices)
+        .Append(Contracts.Gateway.V1.GatewayService.Descriptor.FullName).Append("grpc.health.v1.Health");
+}

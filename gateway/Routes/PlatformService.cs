@@ -1,0 +1,38 @@
+using Google.Protobuf.Reflection;
+using MlOps.Contracts.Features.V1;
+using MlOps.Contracts.Inference.V1;
+using MlOps.Contracts.Monitoring.V1;
+using MlOps.Contracts.OpenInference;
+using MlOps.Contracts.Registry.V1;
+using MlOps.Contracts.Training.V1;
+
+namespace MlOps.Gateway.Routes;
+
+/// <summary>A service behind the gateway and the public surface it answers for.</summary>
+/// <param name="Name">As in the configuration: <c>services:{name}:http:0</c> and <c>:grpc:0</c>, more numbers being more replicas.</param>
+/// <param name="GrpcServices">Full names, e.g. <c>inference.GRPCInferenceService</c>.</param>
+/// <param name="RestPaths">Route patterns on the REST side.</param>
+internal sealed record PlatformService(string Name, IReadOnlyList<string> GrpcServices, IReadOnlyList<string> RestPaths)
+{
+    public const string Inference = "inference";
+
+    public static IReadOnlyList<PlatformService> All { get; } =
+    [
+        new("featurestore", In(FeaturesReflection.Descriptor), []),
+        new("training", In(TrainingReflection.Descriptor), []),
+        new("registry", In(RegistryReflection.Descriptor), []),
+        new(Inference, In(InferenceReflection.Descriptor, GrpcServiceReflection.Descriptor), ["/v2/{**rest}", "/v1/models/{**rest}"]),
+        new("monitoring", In(MonitoringReflection.Descriptor), []),
+    ];
+
+    /// <exception cref="InvalidOperationException">No address is configured.</exception>
+    public IReadOnlyList<string> Addresses(IConfiguration configuration, string endpoint)
+    {
+        var key = $"services:{Name}:{endpoint}";
+        string[] found = [.. configuration.GetSection(key).GetChildren().Select(c => c.Value).OfType<string>()];
+        return found.Length > 0 ? found : throw new InvalidOperationException($"{key}:0 is not set.");
+    }
+
+    private static string[] In(params FileDescriptor[] files) =>
+        [.. files.SelectMany(f => f.Services).Select(s => s.FullName)];
+}

@@ -1,0 +1,71 @@
+using System.Text.Json;
+using MlOps.Contracts.Events;
+using MlOps.ServiceDefaults;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace MlOps.Gateway.Splits;
+
+/// <summary>
+/// Changes to policies happen one after the other over all replicas, so that revisions grow in the order of their commits;
+/// each leaves its audit row and its event in the same transaction.
+/// </summary>
+internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbox, TimeProvider time)
+{
+    private const string Columns = "model, revision, arms, salt, coverage, subject_header, updated_at";
+
+    /// <summary>What a change works on: the policy before it, the number and the time it will have.</summary>
+    internal sealed record Turn(NpgsqlTransaction Transaction, TrafficPolicy? Before, long Revision, DateTimeOffset At);
+
+    /// <summary>
+    /// Runs a change, which stores the policy and answers it, or null when it is gone; expected is the revision the caller
+    /// saw, 0 for whatever it is.
+    /// </summary>
+    /// <exception cref="ConflictException">TRAFFIC_POLICY_CHANGED: the revision is another by now.</exception>
+    public Task<TrafficPolicy?> MakeAsync(
+        string model, long expected, string actor, string reason, Func<Turn, Task<TrafficPolicy?>> change, CancellationToken ct) =>
+        source.InTransactionAsync(
+            async transaction =>
+            {
+                await transaction.ExecuteAsync("lock table traffic_policy in share row exclusive mode", [], ct);
+                var before = await transaction.QueryFirstOrDefaultAsync(
+                    $"select {Columns} from traffic_policy where model = $1", [model], Read, ct);
+                if (expected != 0 && expected != before?.Revision)
+                {
+                    throw new ConflictException("TRAFFIC_POLICY_CHANGED", before is null
+                        ? $"The model {model} has no traffic policy, so none of revision {expected}."
+                        : $"The traffic policy of {model} is at revision {before.Revision}, not {expected}; read it again.");
+                }
+
+                var revision = await transaction.QueryFirstOrDefaultAsync(
+                    "select coalesce(max(revision), 0) + 1 from traffic_policy_change", [], r => r.GetInt64(0), ct);
+                var at = Microseconds(time.GetUtcNow());
+                var after = await change(new Turn(transaction, before, revision, at));
+                await transaction.ExecuteAsync(
+                    """
+                    insert into traffic_policy_change (revision, model, actor, reason, before, after, changed_at)
+                    values ($1, $2, $3, $4, $5, $6, $7)
+                    """,
+                    [revision, model, actor, reason, Json(before), Json(after), at], ct);
+                await outbox.AddAsync(transaction, new TrafficPolicyChanged(model, revision), ct);
+                return after;
+            },
+            ct);
+
+    public static Task<List<TrafficPolicy>> AllAsync(NpgsqlDataSource source, CancellationToken ct) =>
+        source.QueryAsync($"select {Columns} from traffic_policy order by model", [], Read, ct);
+
+    public static NpgsqlParameter Json<T>(T? value) => new()
+    {
+        Value = value is null ? DBNull.Value : JsonSerializer.SerializeToUtf8Bytes(value, PolicyJson.Options),
+        NpgsqlDbType = NpgsqlDbType.Jsonb,
+    };
+
+    private static TrafficPolicy Read(NpgsqlDataReader r) => new(
+        r.GetString(0),
+        JsonSerializer.Deserialize<PolicyArm[]>(r.GetString(2), PolicyJson.Options) ?? [],
+        r.GetString(3), r.GetDouble(4), r.GetString(5), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(6));
+
+    // PostgreSQL keeps no finer time, and what is answered is what is kept.
+    private static DateTimeOffset Microseconds(DateTimeOffset t) => t.AddTicks(-(t.Ticks % TimeSpan.TicksPerMicrosecond));
+}

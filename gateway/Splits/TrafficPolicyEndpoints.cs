@@ -1,0 +1,106 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Net.Http.Headers;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Gateway.Splits;
+
+/// <summary>Traffic policies over REST; the entity tag is the revision, and <c>If-Match</c> guards a change.</summary>
+internal static class TrafficPolicyEndpoints
+{
+    public static void MapTrafficPolicies(this IEndpointRouteBuilder app)
+    {
+        var policies = app.MapGroup("/v1/traffic-policies").WithTags("Traffic policies");
+        policies.MapGet("", (PolicyBook book) => TypedResults.Ok(new PolicyList(book.Current.Policies)))
+            .WithSummary("All traffic policies in force");
+        policies.MapGet("{model}", Get).WithSummary("The traffic policy of a model");
+        policies.MapPut("{model}", PutAsync).WithSummary("Replaces the traffic policy of a model");
+        policies.MapDelete("{model}", DeleteAsync).WithSummary("Back to the alias champion for everything");
+        policies.MapGet("{model}/assignments", GetAssignments).WithSummary("Predictions per arm since this replica started");
+    }
+
+    private static Ok<TrafficPolicy> Get(string model, PolicyBook book, HttpResponse response) =>
+        Answer(book.Get(model), response);
+
+    private static async Task<Results<Ok<TrafficPolicy>, ProblemHttpResult>> PutAsync(
+        string model, PolicyBody body, PutTrafficPolicy put, HttpContext http, CancellationToken ct)
+    {
+        var violations = new Violations();
+        violations.AddIf(body.Model is not null && body.Model != model, "model", $"must be {model}, as in the path, or left out");
+        violations.ThrowIfAny("TRAFFIC_POLICY_INVALID");
+
+        var guard = IfMatch(http.Request);
+        var wanted = new TrafficPolicy(
+            model,
+            [.. (body.Arms ?? []).Select(a => new PolicyArm(a?.Name ?? "", a?.Version ?? "", a?.Weight ?? double.NaN))],
+            body.Salt ?? "", body.Coverage ?? 1, body.SubjectHeader ?? "", guard ?? body.Revision ?? 0, default);
+        try
+        {
+            return Answer(await put.RunAsync(wanted, body.Actor ?? "", body.Reason ?? "", ct), http.Response);
+        }
+        catch (ConflictException e) when (guard is not null)
+        {
+            return PreconditionFailed(e);
+        }
+    }
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
+        string model, [FromQuery] string? actor, [FromQuery] string? reason,
+        DeleteTrafficPolicy delete, HttpContext http, CancellationToken ct)
+    {
+        var guard = IfMatch(http.Request);
+        try
+        {
+            await delete.RunAsync(model, guard ?? 0, actor ?? "", reason ?? "", ct);
+            return TypedResults.NoContent();
+        }
+        catch (ConflictException e) when (guard is not null)
+        {
+            return PreconditionFailed(e);
+        }
+    }
+
+    private static Ok<AssignmentList> GetAssignments(string model, PolicyBook book, AssignmentCounts counts)
+    {
+        var policy = book.Current.Find(model)?.Policy;
+        var found = counts.For(model, policy);
+        if (policy is null && found.Count == 0) throw PolicyBook.NotFound(model);
+        return TypedResults.Ok(new AssignmentList(found.Select(c => new ArmCount(c.Arm, c.Version, c.Requests))));
+    }
+
+    private static Ok<TrafficPolicy> Answer(TrafficPolicy policy, HttpResponse response)
+    {
+        response.Headers.ETag = $"\"{policy.Revision}\"";
+        return TypedResults.Ok(policy);
+    }
+
+    // 412 is HTTP's own word for a failed If-Match; the same conflict without one is a 409.
+    private static ProblemHttpResult PreconditionFailed(ConflictException e) => TypedResults.Problem(
+        statusCode: StatusCodes.Status412PreconditionFailed, detail: e.Message,
+        extensions: new Dictionary<string, object?> { ["code"] = e.Code });
+
+    private static long? IfMatch(HttpRequest request)
+    {
+        var text = request.Headers.IfMatch.ToString();
+        if (text.Length == 0) return null;
+        return EntityTagHeaderValue.TryParse(text, out var tag) && !tag.IsWeak
+            && long.TryParse(tag.Tag.AsSpan().Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var revision)
+            && revision > 0
+            ? revision
+            : throw new InvalidRequestException(
+                "IF_MATCH_INVALID", [new FieldViolation("If-Match", "must be the entity tag of an answer, e.g. \"17\"")]);
+    }
+
+    internal sealed record PolicyBody(
+        string? Model, IReadOnlyList<ArmBody?>? Arms, string? Salt, double? Coverage, string? SubjectHeader, long? Revision,
+        DateTimeOffset? UpdatedAt, string? Actor, string? Reason);
+
+    internal sealed record ArmBody(string? Name, string? Version, double? Weight);
+
+    internal sealed record PolicyList(IEnumerable<TrafficPolicy> Policies);
+
+    internal sealed record AssignmentList(IEnumerable<ArmCount> Counts);
+
+    internal sealed record ArmCount(string Arm, string Version, long Requests);
+}

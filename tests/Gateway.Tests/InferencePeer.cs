@@ -1,0 +1,153 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using MlOps.Contracts.Features.V1;
+using MlOps.Contracts.Inference.V1;
+using MlOps.Contracts.OpenInference;
+using MlOps.Contracts.Tables.V1;
+using MlOps.TestServers;
+
+namespace MlOps.Gateway.Tests;
+
+/// <summary>What a service behind the gateway saw of one request.</summary>
+internal sealed record Seen(string Path, string? Version, string? Variant, string? TraceParent, byte[] Body);
+
+/// <summary>
+/// A real server in the place of the services: answers both prediction protocols and a two-way stream, and remembers what
+/// reached it. It can go away and come back on the same ports.
+/// </summary>
+internal sealed class InferencePeer : IAsyncDisposable
+{
+    private WebApplication? _app;
+
+    public int HttpPort { get; } = FreePorts.Take();
+
+    public int GrpcPort { get; } = FreePorts.Take();
+
+    public ConcurrentQueue<Seen> Requests { get; } = new();
+
+    public bool IsHealthy { get; set; } = true;
+
+    /// <summary>Whether the answers carry headers about the version themselves, as those of Inference do.</summary>
+    public bool AnswersVersion { get; set; }
+
+    public async Task StartAsync()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Listen(IPAddress.Loopback, HttpPort, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.Zero);
+        builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = 64 * 1024 * 1024);
+        builder.Services.AddSingleton(this);
+        _app = builder.Build();
+        _app.MapGrpcService<OpenInference>();
+        _app.MapGrpcService<Predictions>();
+        _app.MapGrpcService<Features>();
+        _app.MapGet("/health", () => Results.Json(
+            new { status = IsHealthy ? "healthy" : "unhealthy", checks = new { PostgreSql = new { status = "healthy" } } },
+            statusCode: IsHealthy ? 200 : 503));
+        _app.Map("{**path}", (Delegate)AnswerAsync);
+        await _app.StartAsync();
+    }
+
+    /// <summary>Away at once: whatever is in flight is cut off.</summary>
+    public async Task StopAsync()
+    {
+        if (_app is null) return;
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        _app = null;
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    private async Task<IResult> AnswerAsync(HttpContext http)
+    {
+        var body = new MemoryStream();
+        await http.Request.Body.CopyToAsync(body);
+        Note(http, body.ToArray());
+        return Results.Json(new
+        {
+            model_version = Header(http, "x-mlops-model-version"),
+            variant = Header(http, "x-mlops-variant"),
+            bytes = body.Length,
+        });
+    }
+
+    private void Note(HttpContext http, byte[] body)
+    {
+        Requests.Enqueue(new Seen(
+            http.Request.Path.Value ?? "", Header(http, "x-mlops-model-version"), Header(http, "x-mlops-variant"),
+            Header(http, "traceparent"), body));
+        if (AnswersVersion) http.Response.Headers["x-mlops-model-version"] = "17";
+    }
+
+    private static string? Header(HttpContext http, string name) =>
+        http.Request.Headers.TryGetValue(name, out var value) ? value.ToString() : null;
+
+    private sealed class OpenInference(InferencePeer peer) : GRPCInferenceService.GRPCInferenceServiceBase
+    {
+        public override async Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
+        {
+            var http = context.GetHttpContext();
+            peer.Note(http, request.ToByteArray());
+            if (request.Id == "fail") throw new RpcException(new Status(StatusCode.NotFound, "no such model"));
+            if (request.Id == "hang") await Task.Delay(Timeout.Infinite, context.CancellationToken);
+            context.ResponseTrailers.Add("peer-trailer", "kept");
+            return new ModelInferResponse
+            {
+                ModelName = request.ModelName,
+                ModelVersion = Header(http, "x-mlops-model-version") ?? "",
+                Id = Header(http, "x-mlops-variant") ?? "",
+                RawOutputContents = { request.RawInputContents },
+            };
+        }
+
+        public override Task<ModelReadyResponse> ModelReady(ModelReadyRequest request, ServerCallContext context)
+        {
+            peer.Note(context.GetHttpContext(), request.ToByteArray());
+            return Task.FromResult(new ModelReadyResponse { Ready = true });
+        }
+    }
+
+    private sealed class Predictions(InferencePeer peer) : InferenceService.InferenceServiceBase
+    {
+        public override Task<PredictResponse> Predict(PredictRequest request, ServerCallContext context)
+        {
+            var http = context.GetHttpContext();
+            peer.Note(http, request.ToByteArray());
+            return Task.FromResult(new PredictResponse
+            {
+                Model = request.Model,
+                Version = Header(http, "x-mlops-model-version") ?? "",
+                Variant = Header(http, "x-mlops-variant") ?? "",
+            });
+        }
+    }
+
+    private sealed class Features : FeatureStoreService.FeatureStoreServiceBase
+    {
+        public override async Task GetHistoricalFeatures(
+            IAsyncStreamReader<GetHistoricalFeaturesRequest> requestStream, IServerStreamWriter<Table> responseStream,
+            ServerCallContext context)
+        {
+            await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+            {
+                await responseStream.WriteAsync(request.Rows ?? new Table(), context.CancellationToken);
+            }
+        }
+    }
+}
