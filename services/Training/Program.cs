@@ -1,1 +1,3 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using MlOps.Training;
+
+await TrainingHost.Build(args).RunAsync();
