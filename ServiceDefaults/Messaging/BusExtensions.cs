@@ -47,8 +47,12 @@ public static class BusExtensions
         return builder;
     }
 
-    /// <summary>Five more tries over about twenty seconds, then the error queue.</summary>
-    public static void ExponentialRetry(IRetryConfigurator retry) => retry.Exponential(
-        retryLimit: 5, minInterval: TimeSpan.FromMilliseconds(200), maxInterval: TimeSpan.FromSeconds(15),
-        intervalDelta: TimeSpan.FromMilliseconds(500));
+    /// <summary>Five more tries over about twenty seconds, then the error queue; a wrong message goes there at once.</summary>
+    public static void ExponentialRetry(IRetryConfigurator retry)
+    {
+        retry.Ignore<InvalidRequestException>();
+        retry.Exponential(
+            retryLimit: 5, minInterval: TimeSpan.FromMilliseconds(200), maxInterval: TimeSpan.FromSeconds(15),
+            intervalDelta: TimeSpan.FromMilliseconds(500));
+    }
 }

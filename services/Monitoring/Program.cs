@@ -1,1 +1,23 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using MlOps.Contracts.Registry.V1;
+using MlOps.Monitoring;
+using MlOps.Monitoring.Drift;
+using MlOps.Monitoring.Labels;
+using MlOps.Monitoring.Performance;
+using MlOps.Monitoring.PredictionLog;
+using MlOps.ServiceDefaults;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults("Monitoring");
+builder.AddDatabase("monitoringdb");
+builder.AddBus(bus => bus.AddConsumer<PredictionsLoggedConsumer>());
+builder.AddServiceClient<RegistryService.RegistryServiceClient>("registry");
+builder.Services
+    .AddSingleton<MonitoringMetrics>().AddSingleton<KnownModels>()
+    .AddSingleton<Months>().AddSingleton<InputLayouts>().AddSingleton<LogPredictions>().AddSingleton<CountPredictions>()
+    .AddSingleton<SubmitLabels>().AddSingleton<MeasurePerformance>()
+    .AddSingleton<ReferenceProfiles>().AddSingleton<CurrentColumns>().AddSingleton<MeasureDrift>();
+
+var app = builder.Build();
+app.MapServiceDefaults();
+app.MapGrpcService<MonitoringGrpcService>();
+await app.RunAsync();

@@ -1,0 +1,31 @@
+using Grpc.Core;
+using MlOps.Contracts.Monitoring.V1;
+using MlOps.Monitoring.Drift;
+using MlOps.Monitoring.Labels;
+using MlOps.Monitoring.Performance;
+using MlOps.Monitoring.PredictionLog;
+
+namespace MlOps.Monitoring;
+
+/// <summary>The gRPC surface <c>mlops.monitoring.v1</c>: hands each call to its slice.</summary>
+internal sealed class MonitoringGrpcService(
+    SubmitLabels submitLabels, CountPredictions countPredictions, MeasureDrift measureDrift,
+    MeasurePerformance measurePerformance) : MonitoringService.MonitoringServiceBase
+{
+    public override Task<SubmitLabelsResponse> SubmitLabels(SubmitLabelsRequest request, ServerCallContext context) =>
+        submitLabels.HandleAsync(request.Labels, context.CancellationToken);
+
+    public override async Task<GetPredictionCountsResponse> GetPredictionCounts(
+        WindowRequest request, ServerCallContext context)
+    {
+        var window = Window.Of(request.FromMicros, request.ToMicros);
+        return new() { Counts = { await countPredictions.HandleAsync(request.Model, window, context.CancellationToken) } };
+    }
+
+    public override Task<GetDriftResponse> GetDrift(GetDriftRequest request, ServerCallContext context) =>
+        measureDrift.HandleAsync(request, context.CancellationToken);
+
+    public override async Task<GetPerformanceResponse> GetPerformance(
+        GetPerformanceRequest request, ServerCallContext context) =>
+        new() { Performances = { await measurePerformance.HandleAsync(request, context.CancellationToken) } };
+}
