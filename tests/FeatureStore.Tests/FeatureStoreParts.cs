@@ -38,7 +38,7 @@ public sealed class FeatureStoreParts<TTest> : IAsyncLifetime
 
     internal Quarantine Quarantine => new(Database, Catalog);
 
-    internal SnapshotFolder SnapshotFolder => new(Options.Create(new StorageOptions { Folder = Folder }));
+    internal SnapshotFolder SnapshotFolder => new(Options.Create(new StorageOptions { Folder = Folder }), Clock);
 
     internal Snapshots Snapshots => new(Database, SnapshotFolder);
 
@@ -53,6 +53,10 @@ public sealed class FeatureStoreParts<TTest> : IAsyncLifetime
         Database, Catalog, OnlineStore, new(_options), new Outbox(Clock), Clock, _options, NullLogger<MaterializeViews>.Instance);
 
     internal ReadOnlineFeatures ReadOnline => new(Catalog, OnlineStore, new(_options), Clock, _options);
+
+    /// <summary>A read by a clock that shows this time.</summary>
+    internal ReadOnlineFeatures ReadOnlineAt(long micros) =>
+        new(Catalog, OnlineStore, new(_options), new ManualTimeProvider(DateTimeOffset.UnixEpoch.AddMicroseconds(micros)), _options);
 
     public async Task InitializeAsync()
     {

@@ -72,8 +72,8 @@ internal sealed partial class ApplyDefinitions(
             var differences = ViewChange.Differences(before, after).ToList();
             if (differences.Count == 0)
                 continue;
-            // Waits for ingests under way, which hold the row shared: afterwards "no rows" stays true until commit.
-            await tx.ExecuteAsync("select 1 from feature_views where name = $1 for update", [after.Name], ct);
+            // Waits for ingests under way, which hold the row's key: afterwards "no rows" stays true until commit.
+            await tx.ExecuteAsync("select from feature_views where name = $1 for update", [after.Name], ct);
             var hasRows = await tx.QueryAsync($"select exists (select from {before.Rows()})", [], row => row.GetBoolean(0), ct);
             if (hasRows[0])
             {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.Protobuf;
 using MlOps.Contracts.Features.V1;
 using MlOps.ServiceDefaults;
@@ -11,28 +12,59 @@ internal static class DefinitionStore
     // A newer release may have written fields this one does not know.
     private static readonly JsonParser Parser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
 
-    /// <summary>All definitions as of one moment.</summary>
+    /// <summary>All definitions as of one moment, which takes one statement.</summary>
     public static async Task<DefinitionSet> LoadAsync(NpgsqlTransaction tx, CancellationToken ct)
     {
-        // The revision first: definitions newer than it only cause one more load.
-        var revision = await RevisionAsync(tx, ct);
-        var entities = await ReadAsync<Entity>(tx, "select definition::text from entities order by name", ct);
-        var views = await ReadAsync<FeatureView>(tx, "select definition::text from feature_views order by name", ct);
-        var services = await ReadAsync<FeatureService>(tx, "select definition::text from feature_services order by name", ct);
+        var (revision, entities, views, services) = (0L, new List<Entity>(), new List<FeatureView>(), new List<FeatureService>());
+        await tx.QueryAsync(
+            """
+            select 0, '', revision::text from definitions_revision
+            union all select 1, name, definition::text from entities
+            union all select 2, name, definition::text from feature_views
+            union all select 3, name, definition::text from feature_services
+            order by 1, 2
+            """,
+            [],
+            row =>
+            {
+                var text = row.GetString(2);
+                switch (row.GetInt32(0))
+                {
+                    case 0:
+                        revision = long.Parse(text, CultureInfo.InvariantCulture);
+                        break;
+                    case 1:
+                        entities.Add(Parser.Parse<Entity>(text));
+                        break;
+                    case 2:
+                        views.Add(Parser.Parse<FeatureView>(text));
+                        break;
+                    default:
+                        services.Add(Parser.Parse<FeatureService>(text));
+                        break;
+                }
+
+                return true;
+            },
+            ct);
         return new(revision, entities, views, services);
     }
 
-    /// <summary>The view as it is, kept from changing until the transaction ends.</summary>
+    /// <summary>The view as it is, kept from changing its shape until the transaction ends.</summary>
     /// <exception cref="NotFoundException">FEATURE_VIEW_UNKNOWN.</exception>
     public static async Task<ViewDefinition> LockViewAsync(NpgsqlTransaction tx, string name, CancellationToken ct)
     {
-        const string Sql = """
+        // Two statements: the second sees what a change that the first had to wait for has left, of the entity too.
+        await tx.ExecuteAsync("select from feature_views where name = $1 for key share", [name], ct);
+        var found = await tx.QueryAsync(
+            """
             select v.definition::text, e.definition::text
             from feature_views v join entities e on e.name = v.entity
-            where v.name = $1 for share
-            """;
-        var found = await tx.QueryAsync(Sql, [name], row => new ViewDefinition(
-            Parser.Parse<FeatureView>(row.GetString(0)), Parser.Parse<Entity>(row.GetString(1))), ct);
+            where v.name = $1
+            """,
+            [name],
+            row => new ViewDefinition(Parser.Parse<FeatureView>(row.GetString(0)), Parser.Parse<Entity>(row.GetString(1))),
+            ct);
         return found is [var view]
             ? view
             : throw new NotFoundException("FEATURE_VIEW_UNKNOWN", $"There is no feature view '{name}'.");
@@ -62,10 +94,4 @@ internal static class DefinitionStore
             on conflict (name) do update set definition = excluded.definition, updated_at = excluded.updated_at
             """,
             [service.Name, JsonFormatter.Default.Format(service), now], ct);
-
-    private static async Task<long> RevisionAsync(NpgsqlTransaction tx, CancellationToken ct) =>
-        (await tx.QueryAsync("select revision from definitions_revision", [], row => row.GetInt64(0), ct))[0];
-
-    private static Task<List<T>> ReadAsync<T>(NpgsqlTransaction tx, string sql, CancellationToken ct)
-        where T : IMessage, new() => tx.QueryAsync(sql, [], row => Parser.Parse<T>(row.GetString(0)), ct);
 }

@@ -71,9 +71,16 @@ internal sealed partial class IngestRows(NpgsqlDataSource database, TimeProvider
         await staging.FlushAsync(ct);
         staging.Response.RowsIngested = view.IsAggregated
             ? await RecomputeWindows.StoreAsync(tx, view, ct)
-            : await tx.ExecuteAsync(InsertSql(view), [], ct);
+            : await InsertAsync(tx, view, ct);
         staging.Response.RowsDuplicate = staging.Rows - staging.Response.RowsIngested;
         return staging.Response;
+    }
+
+    private static async Task<long> InsertAsync(NpgsqlTransaction tx, ViewDefinition view, CancellationToken ct)
+    {
+        // An open transaction has its connection.
+        await using var command = LongSql.Command(tx.Connection!, InsertSql(view));
+        return await command.ExecuteNonQueryAsync(ct);
     }
 
     // In the order of the unique index, so that streams with the same rows wait for each other instead of deadlocking.

@@ -24,20 +24,32 @@ internal static class RecomputeWindows
     {
         // One stream at a time computes a view: each sees the rows of the one before. Taken after the rows are staged, so short.
         await tx.ExecuteAsync("select pg_advisory_xact_lock(hashtextextended($1, 0))", [view.History()], ct);
-        var touched = await tx.QueryAsync(
-            $"with added as ({IngestRows.InsertSql(view)} returning {view.Keys()}) select count(*), {view.Keys()} from added group by {view.Keys()}",
-            [],
-            row => (Count: row.GetInt64(0), Keys: ReadKeys(row, 1, view.JoinKeys.Count)),
-            ct);
+        var sql = $"""
+            with added as ({IngestRows.InsertSql(view)} returning {view.Keys()})
+            select count(*), {view.Keys()} from added group by {view.Keys()}
+            """;
+        var (added, touched) = (0L, new List<string[]>());
+        // An open transaction has its connection.
+        await using (var command = LongSql.Command(tx.Connection!, sql))
+        {
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+            {
+                added += reader.GetInt64(0);
+                touched.Add(ReadKeys(reader, 1, view.JoinKeys.Count));
+            }
+        }
+
         foreach (var entities in touched.Chunk(EntitiesAtOnce))
-            await RecomputeAsync(tx, view, [.. entities.Select(entity => entity.Keys)], ct);
-        return touched.Sum(entity => entity.Count);
+            await RecomputeAsync(tx, view, entities, ct);
+        return added;
     }
 
     private static async Task RecomputeAsync(
         NpgsqlTransaction tx, ViewDefinition view, string[][] entities, CancellationToken ct)
     {
-        object?[] keys = [.. Enumerable.Range(0, view.JoinKeys.Count).Select(key => entities.Select(entity => entity[key]).ToArray())];
+        var connection = tx.Connection!; // an open transaction has one
+        object[] keys = [.. Enumerable.Range(0, view.JoinKeys.Count).Select(key => entities.Select(entity => entity[key]).ToArray())];
         var wanted = KeyArrays.Join(view, "r");
         await tx.ExecuteAsync($"delete from {view.History()} as r using {wanted.From} where {wanted.On}", keys, ct);
 
@@ -51,10 +63,8 @@ internal static class RecomputeWindows
             from {wanted.From} join {view.Rows()} as r on {wanted.On}
             order by key.ordinal
             """;
-        await using (var command = new NpgsqlCommand(sql, tx.Connection, tx))
+        await using (var command = LongSql.Command(connection, sql, keys))
         {
-            foreach (var key in keys)
-                command.Parameters.Add(new() { Value = key });
             await using var reader = await command.ExecuteReaderAsync(ct);
             var current = 0L;
             while (await reader.ReadAsync(ct))
@@ -69,8 +79,7 @@ internal static class RecomputeWindows
                 AddPoints(view, entities[current - 1], columns, rows, points);
         }
 
-        // An open transaction has its connection.
-        await points.CopyAsync(tx.Connection!, $"{view.History()} ({view.HistoryColumns()})", ct);
+        await points.CopyAsync(connection, $"{view.History()} ({view.HistoryColumns()})", ct);
     }
 
     private static void AddPoints(ViewDefinition view, string[] keys, string[] columns, EntityRows rows, RowBatch points)

@@ -42,13 +42,15 @@ internal sealed class FeatureHistory
             where r._event_time <= ${next + 1} and r._event_time >= ${next + 2}
             order by key.ordinal, {ViewTables.Order("r.")}
             """;
-        await using var command = new NpgsqlCommand(sql, connection);
         var encoded = keys.Keys.ToArray();
-        for (var key = 0; key < view.JoinKeys.Count; key++)
-            command.Parameters.Add(new() { Value = Array.ConvertAll(encoded, name => keys[name][key]) });
         var lower = view.TtlMicros == 0 ? long.MinValue : oldest - view.TtlMicros;
-        command.Parameters.Add(new() { Value = Micros.ToDateTime(newest) });
-        command.Parameters.Add(new() { Value = Micros.ToDateTimeOrBeginning(lower) });
+        await using var command = LongSql.Command(
+            connection,
+            sql,
+            [
+                .. Enumerable.Range(0, next).Select(key => Array.ConvertAll(encoded, name => keys[name][key])),
+                Micros.ToDateTime(newest), Micros.ToDateTimeOrBeginning(lower),
+            ]);
 
         var ranges = new Dictionary<string, (int Start, int Length)>(StringComparer.Ordinal);
         var (eventTimes, knownAt) = (new List<long>(), new List<long>());

@@ -3,9 +3,19 @@ using Microsoft.Extensions.Options;
 namespace MlOps.FeatureStore.Offline;
 
 /// <summary>Where the files of snapshots are; a file under its final name is always whole.</summary>
-internal sealed class SnapshotFolder(IOptions<StorageOptions> options)
+internal sealed class SnapshotFolder
 {
-    private readonly string _path = Directory.CreateDirectory(Path.Combine(options.Value.Folder, "snapshots")).FullName;
+    private static readonly TimeSpan LongestWrite = TimeSpan.FromDays(1);
+    private readonly string _path;
+
+    public SnapshotFolder(IOptions<StorageOptions> options, TimeProvider clock)
+    {
+        _path = Directory.CreateDirectory(Path.Combine(options.Value.Folder, "snapshots")).FullName;
+        // What a killed process left half written; another replica may be writing the young ones.
+        foreach (var file in new DirectoryInfo(_path).EnumerateFiles(".*.tmp"))
+            if (clock.GetUtcNow() - file.LastWriteTimeUtc > LongestWrite)
+                file.Delete();
+    }
 
     public string PathOf(string digest) => Path.Combine(_path, digest["sha256:".Length..]);
 

@@ -56,13 +56,14 @@ internal sealed partial class MaterializeViews(
         var timeToLive = TimeSpan.FromSeconds(Math.Max(
             options.Value.Retention.TotalSeconds, view.TtlMicros == 0 ? 0 : view.Definition.TtlSeconds + TimeSpan.SecondsPerDay));
         var features = string.Concat(view.Features.Select(feature => ", " + ViewTables.Quote(feature.Name)));
-        await using var command = database.CreateCommand($"""
+        await using var connection = await database.OpenConnectionAsync(ct);
+        var sql = $"""
             select distinct on ({view.Keys()}) {view.Keys()}, _event_time{features}
             from {view.History()}
             where _event_time <= $1 and _known_at <= $1
             order by {string.Join(" desc, ", view.JoinKeys.Select(ViewTables.Quote))} desc, {ViewTables.Order(direction: "desc")}
-            """);
-        command.Parameters.Add(new() { Value = Micros.ToDateTime(asOf) });
+            """;
+        await using var command = LongSql.Command(connection, sql, Micros.ToDateTime(asOf));
         await using var reader = await command.ExecuteReaderAsync(ct);
 
         var prefix = onlineKey.Prefix(view);
