@@ -35,6 +35,7 @@ var monitoring = builder.AddService<Projects.Monitoring>("monitoring", instance)
     .Needs(registry);
 
 builder.AddService<Projects.Gateway>("gateway", instance, instance.RestPort, instance.GrpcPort)
+    .WithEnvironment("MLOPS_BIND", instance.Bind)
     .Needs(traffic).Needs(bus)
     .Needs(featurestore).Needs(registry).Needs(training).Needs(inference).Needs(monitoring)
     .OnResourceReady((_, _, ct) => instance.AnnounceAsync(ct));

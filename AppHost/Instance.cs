@@ -30,6 +30,9 @@ internal sealed class Instance : IDisposable
 
     public Secrets Secrets { get; }
 
+    /// <summary>The address the gateway listens on; nothing else ever listens beyond loopback.</summary>
+    public string Bind { get; } = Environment.GetEnvironmentVariable("MLOPS_BIND") is { Length: > 0 } bind ? bind : "127.0.0.1";
+
     public int RestPort { get; }
 
     public int GrpcPort { get; }

@@ -19,6 +19,7 @@ internal static class ServiceExtensions
         .WithHttpEndpoint(port: grpc, targetPort: grpc, name: "grpc", env: "MLOPS_GRPC_PORT", isProxied: grpc is null)
         .WithEndpoint("grpc", endpoint => endpoint.Transport = "http2")
         .WithHttpHealthCheck("/health", endpointName: "http")
+        .WithEnvironment("MLOPS_BIND", "127.0.0.1")
         .WithEnvironment("Storage__Folder", instance.Subfolder("data", name))
         .WithSmallMemory();
 

@@ -42,14 +42,25 @@ internal sealed partial class ChildProcess : IDisposable
         }
         catch (Exception impatience) when (impatience is TimeoutException or OperationCanceledException)
         {
-            EndSession();
+            Signal(-Id, Kill);
             await Exited;
             return false;
         }
     }
 
-    /// <summary>Ends what is left of its process group.</summary>
-    public void EndSession() => Signal(-Id, Kill);
+    /// <summary>After its exit: ends what is left of its process group and takes in its last words.</summary>
+    public async Task EndSessionAsync(TimeProvider clock)
+    {
+        Signal(-Id, Kill);
+        try
+        {
+            await _process.WaitForExitAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(1), clock);
+        }
+        catch (TimeoutException)
+        {
+            // A descendant in a session of its own still holds the pipe.
+        }
+    }
 
     public void Dispose() => _process.Dispose();
 

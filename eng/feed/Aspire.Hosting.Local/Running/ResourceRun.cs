@@ -69,7 +69,7 @@ internal sealed class ResourceRun(Resource resource, RunSettings settings) : IDi
             var started = settings.Clock.GetTimestamp();
             using var child = await settings.Spawner.StartAsync(await DescribeAsync(), log);
             var code = await LiveAsync(child, started);
-            child.EndSession();
+            await child.EndSessionAsync(settings.Clock);
             if (_stop.IsCancellationRequested)
                 return;
 
