@@ -1,1 +1,3 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using MlOps.Inference;
+
+await InferenceApplication.Build(args).RunAsync();

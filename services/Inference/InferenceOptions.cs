@@ -1,0 +1,39 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace MlOps.Inference;
+
+/// <summary>Settings of the section <c>Inference</c>; every one has a working default.</summary>
+internal sealed record InferenceOptions
+{
+    /// <summary>Versions kept in memory; those an alias points to are never unloaded and may exceed it. Default 32.</summary>
+    [Range(1, 10_000)]
+    public int MaxLoadedVersions { get; init; } = 32;
+
+    /// <summary>Longest time an event of the registry may be lost without effect. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan RefreshInterval { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Longest a request waits for its version to load; an earlier deadline of its own wins. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
+    public TimeSpan LoadTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Longest a request waits for its features; an earlier deadline of its own wins. Default 2 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.01", "00:01:00")]
+    public TimeSpan FeatureTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Bytes of model files kept on disk; the longest unused go first. Default 4 GiB.</summary>
+    [Range(1L << 20, long.MaxValue)]
+    public long ModelCacheBytes { get; init; } = 4L << 30;
+
+    /// <summary>Bytes of prediction log that may wait for the broker; beyond it the oldest are dropped. Default 256 MiB.</summary>
+    [Range(64L << 10, long.MaxValue)]
+    public long JournalMaxBytes { get; init; } = 256L << 20;
+
+    /// <summary>Bytes after which a journal segment is closed and published. Default 256 KiB.</summary>
+    [Range(1 << 10, 16 << 20)]
+    public int JournalSegmentBytes { get; init; } = 256 << 10;
+
+    /// <summary>Age after which a journal segment is closed and published. Default 500 ms.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.01", "00:01:00")]
+    public TimeSpan JournalSegmentAge { get; init; } = TimeSpan.FromMilliseconds(500);
+}

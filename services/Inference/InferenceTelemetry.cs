@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Grpc.Core;
+using MlOps.Inference.Models;
+using MlOps.Inference.Predictions;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference;
+
+/// <summary>The service's source of traces and its instruments; no payloads, and no names a caller invents.</summary>
+internal sealed class InferenceTelemetry : IDisposable
+{
+    public const string SourceName = "MlOps.Inference";
+    private readonly ActivitySource _source = new(SourceName);
+    private readonly Counter<long> _requests;
+    private readonly Histogram<double> _duration;
+    private readonly TimeProvider _time;
+
+    public InferenceTelemetry(IMeterFactory meters, TimeProvider time)
+    {
+        _time = time;
+        Meter = meters.Create(SourceName);
+        _requests = Meter.CreateCounter<long>("mlops.inference.requests", "{request}", "Prediction requests by outcome");
+        _duration = Meter.CreateHistogram<double>("mlops.inference.duration", "s", "Time from arrival to answer");
+    }
+
+    public Meter Meter { get; }
+
+    public Activity? StartPredict(LoadedModel model, Call call)
+    {
+        var activity = _source.StartActivity("predict");
+        if (activity is null) return null;
+        activity.SetTag("model", model.Model);
+        activity.SetTag("version", model.VersionText);
+        activity.SetTag("variant", call.Variant);
+        return activity;
+    }
+
+    public void CountAnswer(LoadedModel model, Call call)
+    {
+        Count(model.Model, model.VersionText, call, "OK");
+        _duration.Record(
+            _time.GetElapsedTime(call.StartedAt).TotalSeconds,
+            new("model", model.Model), new("version", model.VersionText), new("protocol", call.Protocol));
+    }
+
+    /// <summary>For exception filters: counts the failure and lets it pass.</summary>
+    public bool CountFailure(LoadedModel? model, Call call, Exception e)
+    {
+        Count(model?.Model ?? "", model?.VersionText ?? "", call, e switch
+        {
+            DomainException domain => domain.Code,
+            RpcException rpc => rpc.Trailers.GetValue("mlops-code") ?? rpc.StatusCode.ToString().ToUpperInvariant(),
+            OperationCanceledException => "CANCELLED",
+            _ => "INTERNAL",
+        });
+        return false;
+    }
+
+    private void Count(string model, string version, Call call, string code) => _requests.Add(
+        1, new TagList
+        {
+            { "model", model }, { "version", version }, { "variant", call.Variant }, { "protocol", call.Protocol }, { "code", code },
+        });
+
+    public void Dispose() => _source.Dispose();
+}

@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using Microsoft.ML.OnnxRuntime;
+using MlOps.Inference.Predictions;
+
+namespace MlOps.Inference.Models;
+
+/// <summary>
+/// One model version in memory. Whoever holds a lease may use the session; it is freed when the host has let go of it
+/// and the last lease is returned.
+/// </summary>
+internal sealed class LoadedModel(
+    string model, int version, string featureService, InferenceSession session, TensorLayout[] inputs, TensorLayout[] outputs)
+{
+    private const int MaxKeptWorkspaces = 64;
+    private readonly ConcurrentQueue<Workspace> _workspaces = [];
+    private readonly RunOptions _runOptions = new();
+    private int _leases = 1;
+    private int _keptWorkspaces;
+    private long _lastUsed;
+
+    public string Model { get; } = model;
+
+    public int Version { get; } = version;
+
+    public string VersionText { get; } = version.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>Feature service whose features the model takes; empty: none.</summary>
+    public string FeatureService { get; } = featureService;
+
+    public TensorLayout[] Inputs { get; } = inputs;
+
+    public TensorLayout[] Outputs { get; } = outputs;
+
+    private string[] InputNames { get; } = [.. inputs.Select(i => i.Name)];
+
+    private string[] OutputNames { get; } = [.. outputs.Select(o => o.Name)];
+
+    public long LastUsed => Volatile.Read(ref _lastUsed);
+
+    public bool TryLease(long now)
+    {
+        var seen = Volatile.Read(ref _leases);
+        while (seen > 0)
+        {
+            var before = Interlocked.CompareExchange(ref _leases, seen + 1, seen);
+            if (before == seen)
+            {
+                Volatile.Write(ref _lastUsed, now);
+                return true;
+            }
+
+            seen = before;
+        }
+
+        return false;
+    }
+
+    /// <summary>Returns a lease; the host's own counts as one.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _leases) > 0) return;
+        _runOptions.Dispose();
+        session.Dispose();
+    }
+
+    public Workspace RentWorkspace()
+    {
+        if (!_workspaces.TryDequeue(out var workspace)) return new Workspace(this);
+        Interlocked.Decrement(ref _keptWorkspaces);
+        return workspace;
+    }
+
+    public void Return(Workspace workspace)
+    {
+        if (Interlocked.Increment(ref _keptWorkspaces) <= MaxKeptWorkspaces) _workspaces.Enqueue(workspace);
+        else Interlocked.Decrement(ref _keptWorkspaces);
+    }
+
+    public IDisposableReadOnlyCollection<OrtValue> Run(OrtValue[] values) =>
+        session.Run(_runOptions, InputNames, values, OutputNames);
+}
+
+/// <summary>The right to use a loaded model until disposed.</summary>
+internal readonly struct ModelLease(LoadedModel model) : IDisposable
+{
+    public LoadedModel Model => model;
+
+    public void Dispose() => model.Release();
+}

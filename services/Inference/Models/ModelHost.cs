@@ -1,0 +1,169 @@
+using System.Collections.Concurrent;
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference.Models;
+
+/// <summary>
+/// Finds the loaded model for a request. An alias moves only when its new version is ready, so that a swap costs no
+/// request; a version nobody asked for before is loaded while the request waits.
+/// </summary>
+internal sealed partial class ModelHost(
+    ModelCatalogue catalogue, ModelLoader loader, IOptions<InferenceOptions> options, TimeProvider time,
+    ILogger<ModelHost> logger) : IDisposable
+{
+    private readonly ConcurrentDictionary<(string Model, int Version), VersionSlot> _slots = [];
+    private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>The registry answered at least once, and its models were loaded or refused with a reason.</summary>
+    public bool IsReady { get; private set; }
+
+    /// <summary>Why the registry's latest answer failed to come; null: it answers.</summary>
+    public string? RegistryFailure => catalogue.Failure;
+
+    public IEnumerable<string> Models => catalogue.Served.Keys.Order(StringComparer.Ordinal);
+
+    public IEnumerable<VersionSlot> Slots =>
+        _slots.Values.OrderBy(s => s.Model, StringComparer.Ordinal).ThenBy(s => s.Version);
+
+    /// <exception cref="NotFoundException">MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND.</exception>
+    /// <exception cref="RpcException">Unavailable: the version cannot be served now.</exception>
+    public async ValueTask<ModelLease> AcquireAsync(string model, string selector, CancellationToken ct)
+    {
+        while (true)
+        {
+            var version = await catalogue.FindAsync(model, selector, IsLoaded, ct);
+            if (_slots.TryGetValue((model, version), out var slot) && TryLease(slot.Loaded) is { } lease) return lease;
+            if (TryLease(await LoadForRequestAsync(model, version, ct)) is { } fresh) return fresh;
+        }
+    }
+
+    /// <summary>Whether the version a selector means is loaded.</summary>
+    /// <exception cref="NotFoundException">MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND.</exception>
+    public async Task<bool> IsLoadedAsync(string model, string selector, CancellationToken ct)
+    {
+        var version = await catalogue.FindAsync(model, selector, IsLoaded, ct);
+        if (catalogue.Served.GetValueOrDefault(model) is { } routes && version > routes.Latest && !IsLoaded(model, version))
+        {
+            await catalogue.RefreshAsync(IsLoaded, ct);
+            if (version > catalogue.Wanted.GetValueOrDefault(model)?.Latest) throw NoSuchVersion(model, version);
+        }
+
+        return IsLoaded(model, version);
+    }
+
+    public Task RefreshAsync(CancellationToken ct) => catalogue.RefreshAsync(IsLoaded, ct);
+
+    /// <summary>Loads what aliases point to, then each model's newest version as far as the bound allows.</summary>
+    /// <returns>False when a version could not be loaded.</returns>
+    public async Task<bool> LoadWantedAsync(CancellationToken ct)
+    {
+        var failed = 0;
+        await Task.WhenAll(Wanted().Select(async wanted =>
+        {
+            try
+            {
+                await LoadAsync(wanted.Model, wanted.Version).WaitAsync(ct);
+            }
+            catch (Exception e) when (!ct.IsCancellationRequested)
+            {
+                LogLoadFailed(wanted.Model, wanted.Version, e.Message);
+                Interlocked.Increment(ref failed);
+            }
+        }));
+        IsReady = true;
+        return failed == 0;
+    }
+
+    /// <summary>Versions that should be loaded and are not, each with the reason known.</summary>
+    public IReadOnlyList<(string Model, int Version, string Reason)> Missing() =>
+    [
+        .. Wanted().Where(w => !IsLoaded(w.Model, w.Version)).Select(w => (
+            w.Model, w.Version,
+            _slots.TryGetValue((w.Model, w.Version), out var slot) && slot.Failure is { } e ? e.Message : "loading")),
+    ];
+
+    private HashSet<(string Model, int Version)> Wanted()
+    {
+        var wanted = new HashSet<(string, int)>();
+        foreach (var (model, routes) in catalogue.Wanted)
+        {
+            foreach (var version in routes.Aliases.Values) wanted.Add((model, version));
+        }
+
+        foreach (var (model, routes) in catalogue.Wanted)
+        {
+            if (wanted.Count >= options.Value.MaxLoadedVersions) break;
+            wanted.Add((model, routes.Latest));
+        }
+
+        return wanted;
+    }
+
+    private bool IsLoaded(string model, int version) =>
+        _slots.TryGetValue((model, version), out var slot) && slot.Loaded is not null;
+
+    private ModelLease? TryLease(LoadedModel? loaded) =>
+        loaded is not null && loaded.TryLease(time.GetTimestamp()) ? new ModelLease(loaded) : null;
+
+    private async Task<LoadedModel> LoadForRequestAsync(string model, int version, CancellationToken ct)
+    {
+        try
+        {
+            return await LoadAsync(model, version).WaitAsync(options.Value.LoadTimeout, time, ct);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
+        {
+            _slots.TryRemove((model, version), out _);
+            throw NoSuchVersion(model, version);
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested)
+        {
+            var why = e is TimeoutException ? "it is still loading" : e is RpcException rpc ? rpc.Status.Detail : e.Message;
+            throw ModelUnavailable.Because("MODEL_NOT_READY", $"Model '{model}' version {version} is not ready: {why}");
+        }
+    }
+
+    // The load outlives the request that asked for it: others wait for the same one.
+    private Task<LoadedModel> LoadAsync(string model, int version) => _slots
+        .GetOrAdd((model, version), static key => new VersionSlot(key.Model, key.Version))
+        .LoadAsync(() => loader.LoadAsync(model, version, _stopping.Token), Settle, time);
+
+    // Moves aliases to versions that became ready and unloads the longest unused beyond the bound.
+    private void Settle()
+    {
+        catalogue.Route(IsLoaded);
+        var surplus = _slots.Values.Count(s => s.Loaded is not null) - options.Value.MaxLoadedVersions;
+        if (surplus <= 0) return;
+        var kept = Wanted();
+        foreach (var (model, routes) in catalogue.Served)
+        {
+            kept.UnionWith(routes.Aliases.Values.Append(routes.Latest).Select(version => (model, version)));
+        }
+
+        foreach (var slot in _slots.Values.Where(s => s.Loaded is not null && !kept.Contains((s.Model, s.Version)))
+                     .OrderBy(s => s.Loaded?.LastUsed).Take(surplus))
+        {
+            if (!_slots.TryRemove((slot.Model, slot.Version), out _)) continue;
+            slot.Retire();
+            LogUnloaded(slot.Model, slot.Version);
+        }
+    }
+
+    private static NotFoundException NoSuchVersion(string model, int version) =>
+        new("MODEL_VERSION_NOT_FOUND", $"Model '{model}' has no version {version}.");
+
+    public void Dispose()
+    {
+        _stopping.Cancel();
+        foreach (var slot in _slots.Values) slot.Retire();
+        _stopping.Dispose();
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Model {Model} version {Version} cannot be loaded: {Reason}")]
+    private partial void LogLoadFailed(string model, int version, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Model {Model} version {Version} is unloaded: longest unused")]
+    private partial void LogUnloaded(string model, int version);
+}

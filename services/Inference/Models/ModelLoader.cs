@@ -1,0 +1,108 @@
+using Microsoft.ML.OnnxRuntime;
+using MlOps.Contracts.Registry.V1;
+
+namespace MlOps.Inference.Models;
+
+/// <summary>Makes a registered version ready to predict: fetched, checked against its signature and run once.</summary>
+internal sealed partial class ModelLoader(
+    RegistryService.RegistryServiceClient registry, ArtifactCache artifacts, TimeProvider time, ILogger<ModelLoader> logger)
+    : IDisposable
+{
+    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
+    private readonly SemaphoreSlim _turns = new(2);
+
+    public async Task<LoadedModel> LoadAsync(string model, int version, CancellationToken ct)
+    {
+        await _turns.WaitAsync(ct);
+        try
+        {
+            var started = time.GetTimestamp();
+            var entry = await registry.GetModelVersionAsync(
+                new GetModelVersionRequest { Model = model, Version = version },
+                deadline: (time.GetUtcNow() + CallTimeout).UtcDateTime, cancellationToken: ct);
+            var content = await artifacts.ReadAsync(entry.ArtifactDigest, ct);
+            var loaded = await Task.Run(() => Open(entry, content), ct);
+            LogLoaded(model, version, time.GetElapsedTime(started).TotalMilliseconds);
+            return loaded;
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+
+    /// <exception cref="InvalidDataException">The file is not the model its signature describes.</exception>
+    internal static LoadedModel Open(ModelVersion entry, byte[] content)
+    {
+        using var options = new SessionOptions
+        {
+            // Requests are the parallelism; spinning threads cost ten times the work on a small machine.
+            IntraOpNumThreads = 1,
+            InterOpNumThreads = 1,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
+        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
+        var session = new InferenceSession(content, options);
+        LoadedModel? loaded = null;
+        try
+        {
+            loaded = new LoadedModel(
+                entry.Model, entry.Version, entry.FeatureService, session,
+                LayoutsOf("input", session.InputMetadata, entry.Signature?.Inputs),
+                LayoutsOf("output", session.OutputMetadata, entry.Signature?.Outputs));
+            using var workspace = loaded.RentWorkspace();
+            workspace.FillForWarmUp();
+            using var outputs = workspace.Run();
+            return loaded;
+        }
+        catch
+        {
+            if (loaded is null) session.Dispose();
+            else loaded.Release();
+            throw;
+        }
+    }
+
+    // Without a signature the graph speaks for itself, and nothing forbids NaN.
+    private static TensorLayout[] LayoutsOf(
+        string kind, IReadOnlyDictionary<string, NodeMetadata> graph, IReadOnlyList<TensorSpec>? signature)
+    {
+        if (signature is null or { Count: 0 }) return [.. graph.Select(node => LayoutOf(kind, node.Key, node.Value, null))];
+        var surplus = graph.Keys.Except(signature.Select(spec => spec.Name)).FirstOrDefault();
+        if (kind == "input" && surplus is not null) throw Mismatch(kind, surplus, "is not in the signature");
+        return
+        [
+            .. signature.Select(spec => LayoutOf(
+                kind, spec.Name,
+                graph.GetValueOrDefault(spec.Name) ?? throw Mismatch(kind, spec.Name, "is not in the graph"), spec)),
+        ];
+    }
+
+    private static TensorLayout LayoutOf(string kind, string name, NodeMetadata node, TensorSpec? spec)
+    {
+        if (!node.IsTensor) throw Mismatch(kind, name, "is not a tensor");
+        var datatype = Datatype.Of(node.ElementDataType)
+            ?? throw Mismatch(kind, name, $"has element type {node.ElementDataType}, which is not served");
+        if (spec is null) return new TensorLayout(name, datatype, [.. node.Dimensions.Select(d => (long)d)], isNullable: true);
+        if (spec.Datatype != datatype.Name)
+        {
+            throw Mismatch(kind, name, $"is {datatype.Name} in the graph and {spec.Datatype} in the signature");
+        }
+
+        if (spec.Shape.Count != node.Dimensions.Length)
+        {
+            throw Mismatch(kind, name, $"has {node.Dimensions.Length} dimensions in the graph and {spec.Shape.Count} in the signature");
+        }
+
+        return new TensorLayout(name, datatype, [.. spec.Shape], spec.Nullable);
+    }
+
+    private static InvalidDataException Mismatch(string kind, string name, string what) => new($"{kind} '{name}' {what}");
+
+    public void Dispose() => _turns.Dispose();
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Model {Model} version {Version} is ready after {Milliseconds:0} ms")]
+    private partial void LogLoaded(string model, int version, double milliseconds);
+}

@@ -1,0 +1,49 @@
+using System.Text;
+
+namespace MlOps.Inference.Models;
+
+/// <summary>What one input or output of a model looks like.</summary>
+internal sealed class TensorLayout
+{
+    public TensorLayout(string name, Datatype datatype, long[] shape, bool isNullable)
+    {
+        Name = name;
+        NameUtf8 = Encoding.UTF8.GetBytes(name);
+        Datatype = datatype;
+        Shape = shape;
+        IsNullable = isNullable;
+        IsBatched = shape.Length > 0 && shape[0] == -1;
+        foreach (var size in IsBatched ? shape.AsSpan(1) : shape) IsScalarPerRow &= size is 1 or -1;
+    }
+
+    public string Name { get; }
+
+    public byte[] NameUtf8 { get; }
+
+    public Datatype Datatype { get; }
+
+    /// <summary>−1 marks a size that varies; the first, when it varies, counts rows.</summary>
+    public long[] Shape { get; }
+
+    /// <summary>Whether NaN, or a missing value, is taken.</summary>
+    public bool IsNullable { get; }
+
+    public bool IsBatched { get; }
+
+    /// <summary>One value a row, so that a column of a table fits.</summary>
+    public bool IsScalarPerRow { get; } = true;
+
+    /// <summary>Like <c>[-1,1]</c>.</summary>
+    public string ShapeText => $"[{string.Join(',', Shape)}]";
+
+    public bool Fits(ReadOnlySpan<long> shape)
+    {
+        if (shape.Length != Shape.Length) return false;
+        for (var i = 0; i < shape.Length; i++)
+        {
+            if (shape[i] < 1 || (Shape[i] != -1 && Shape[i] != shape[i])) return false;
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,79 @@
+namespace MlOps.Inference.Models;
+
+/// <summary>The place of one model version: loaded by one caller while the others wait for it.</summary>
+internal sealed class VersionSlot(string model, int version)
+{
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+    private readonly Lock _lock = new();
+    private Task<LoadedModel>? _loading;
+    private volatile LoadedModel? _loaded;
+    private long _failedAt;
+
+    public string Model { get; } = model;
+
+    public int Version { get; } = version;
+
+    /// <summary>Null until ready.</summary>
+    public LoadedModel? Loaded => _loaded;
+
+    public bool IsLoading => _loading is { IsCompleted: false };
+
+    /// <summary>Why the latest attempt failed; null when none did.</summary>
+    public Exception? Failure { get; private set; }
+
+    /// <summary>Joins the load under way or starts one; an attempt that failed less than a second ago is not repeated.</summary>
+    /// <param name="load">Makes the version ready.</param>
+    /// <param name="settle">Runs once it is, before any waiter goes on.</param>
+    /// <param name="time">The clock of the retry delay.</param>
+    public Task<LoadedModel> LoadAsync(Func<Task<LoadedModel>> load, Action settle, TimeProvider time)
+    {
+        lock (_lock)
+        {
+            if (_loaded is { } loaded) return Task.FromResult(loaded);
+            if (IsLoading) return _loading!; // IsLoading says that it is there.
+            if (Failure is { } failure && time.GetElapsedTime(_failedAt) < RetryDelay)
+            {
+                return Task.FromException<LoadedModel>(failure);
+            }
+
+            return _loading = LoadOnceAsync(load, settle, time);
+        }
+    }
+
+    private async Task<LoadedModel> LoadOnceAsync(Func<Task<LoadedModel>> load, Action settle, TimeProvider time)
+    {
+        await Task.Yield();
+        try
+        {
+            var loaded = await load();
+            lock (_lock)
+            {
+                Failure = null;
+                _loaded = loaded;
+            }
+
+            settle();
+            return loaded;
+        }
+        catch (Exception e)
+        {
+            lock (_lock)
+            {
+                Failure = e;
+                _failedAt = time.GetTimestamp();
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Lets go of the loaded version; it is freed after the last request that uses it.</summary>
+    public void Retire()
+    {
+        lock (_lock)
+        {
+            _loaded?.Release();
+            _loaded = null;
+        }
+    }
+}

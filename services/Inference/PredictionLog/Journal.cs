@@ -1,0 +1,208 @@
+using System.Diagnostics.Metrics;
+using System.Threading.Channels;
+using Microsoft.Extensions.Options;
+
+namespace MlOps.Inference.PredictionLog;
+
+/// <summary>
+/// The prediction log's way out, on disk before an answer leaves: a record appended here survives the death of the
+/// process (kill -9), not a power failure. What waits for the broker is bounded; beyond that the oldest are dropped
+/// and counted. Every replica that shares the folder has a journal of its own in it.
+/// </summary>
+internal sealed partial class Journal : IDisposable
+{
+    private const int MaxReplicas = 256;
+    private readonly Lock _lock = new();
+    private readonly LinkedList<JournalSegment> _closed = [];
+    private readonly Channel<bool> _hasRecords = Signal();
+    private readonly Channel<bool> _isFull = Signal();
+    private readonly InferenceOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<Journal> _logger;
+    private readonly FileStream _ownership;
+    private readonly string _folder;
+    private readonly Counter<long> _dropped;
+    private JournalSegment? _open;
+    private long _closedBytes;
+
+    public Journal(
+        IConfiguration configuration, IOptions<InferenceOptions> options, InferenceTelemetry telemetry, TimeProvider time,
+        ILogger<Journal> logger)
+    {
+        (_options, _time, _logger) = (options.Value, time, logger);
+        _dropped = telemetry.Meter.CreateCounter<long>(
+            "mlops.inference.log.dropped", "{record}", "Prediction records lost: backlog over its bound, or disk failure");
+        telemetry.Meter.CreateObservableGauge(
+            "mlops.inference.log.backlog", () => BacklogBytes, "By", "Prediction log waiting for the broker");
+        var storage = configuration["Storage:Folder"] ?? throw new InvalidOperationException("Storage:Folder is not set.");
+        (_folder, _ownership) = Own(Path.Combine(storage, "journal"));
+        foreach (var path in Directory.EnumerateFiles(_folder, $"*{JournalSegment.Extension}").Order(StringComparer.Ordinal))
+        {
+            Enqueue(JournalSegment.Recover(path));
+        }
+    }
+
+    public long BacklogBytes
+    {
+        get
+        {
+            lock (_lock) return _closedBytes + (_open?.Bytes ?? 0);
+        }
+    }
+
+    /// <summary>Appends one framed record. A disk that refuses it costs the record, counted, never the prediction.</summary>
+    public void Append(ReadOnlySpan<byte> frame)
+    {
+        lock (_lock)
+        {
+            try
+            {
+                if (_open is null)
+                {
+                    _open = new JournalSegment(_folder, Guid.CreateVersion7(_time.GetUtcNow()));
+                    _hasRecords.Writer.TryWrite(true);
+                }
+
+                _open.Append(frame);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                _dropped.Add(1);
+                LogNotWritten(e.Message);
+                return;
+            }
+
+            if (_open.Bytes < _options.JournalSegmentBytes) return;
+            CloseOpen();
+            _isFull.Writer.TryWrite(true);
+        }
+    }
+
+    /// <summary>Waits until there is something to publish and it is due, by size or age.</summary>
+    public async Task WaitUntilDueAsync(CancellationToken ct)
+    {
+        await _hasRecords.Reader.ReadAsync(ct);
+        using var age = new CancellationTokenSource(_options.JournalSegmentAge, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, age.Token);
+        try
+        {
+            await _isFull.Reader.ReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            // Due by age.
+        }
+    }
+
+    /// <summary>Closes the segment records go to, so that it can be published.</summary>
+    public void Close()
+    {
+        lock (_lock) CloseOpen();
+    }
+
+    /// <summary>The oldest closed segment, no longer to be dropped; null: none waits.</summary>
+    public JournalSegment? TakeOldest()
+    {
+        lock (_lock)
+        {
+            if (_closed.First?.Value is not { } oldest) return null;
+            oldest.IsPublishing = true;
+            return oldest;
+        }
+    }
+
+    /// <summary>The broker has it (deleted), or it waits on.</summary>
+    public void Return(JournalSegment segment, bool isPublished)
+    {
+        lock (_lock)
+        {
+            segment.IsPublishing = false;
+            if (isPublished) Remove(segment);
+        }
+    }
+
+    private void CloseOpen()
+    {
+        if (_open is not { } open) return;
+        _open = null;
+        try
+        {
+            open.Close();
+        }
+        catch (IOException e)
+        {
+            LogNotWritten(e.Message);
+        }
+
+        Enqueue(open);
+        DropOverBound();
+    }
+
+    private void Enqueue(JournalSegment segment)
+    {
+        _closed.AddLast(segment);
+        _closedBytes += segment.Bytes;
+        if (segment.Records == 0) Remove(segment);
+        else _hasRecords.Writer.TryWrite(true);
+    }
+
+    private void DropOverBound()
+    {
+        var oldest = _closed.First;
+        while (_closedBytes > _options.JournalMaxBytes && oldest is not null)
+        {
+            var segment = oldest.Value;
+            oldest = oldest.Next;
+            if (segment.IsPublishing) continue;
+            Remove(segment);
+            _dropped.Add(segment.Records);
+            LogDropped(segment.Records, _options.JournalMaxBytes);
+        }
+    }
+
+    private void Remove(JournalSegment segment)
+    {
+        _closed.Remove(segment);
+        _closedBytes -= segment.Bytes;
+        File.Delete(segment.Path);
+    }
+
+    // The lock is the kernel's, so it dies with its process and the next one finds what that left.
+    private static (string Folder, FileStream Ownership) Own(string journals)
+    {
+        for (var replica = 0; replica < MaxReplicas; replica++)
+        {
+            var folder = Path.Combine(journals, replica.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            Directory.CreateDirectory(folder);
+            try
+            {
+                return (folder, new FileStream(
+                    Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            }
+            catch (IOException)
+            {
+                // Another replica's.
+            }
+        }
+
+        throw new InvalidOperationException($"No free journal under {journals}.");
+    }
+
+    private static Channel<bool> Signal() => Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            CloseOpen();
+            _ownership.Dispose();
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Prediction log: the journal cannot be written: {Reason}")]
+    private partial void LogNotWritten(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Prediction log: {Records} oldest records dropped, more than {MaxBytes} bytes wait")]
+    private partial void LogDropped(int records, long maxBytes);
+}

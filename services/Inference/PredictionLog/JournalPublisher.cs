@@ -1,0 +1,79 @@
+using MassTransit;
+using MlOps.Contracts.Events;
+
+namespace MlOps.Inference.PredictionLog;
+
+/// <summary>
+/// Hands journal segments to the broker, oldest first, each until the broker has confirmed it; only then the file goes.
+/// A segment sent twice carries the same batch id and the same records.
+/// </summary>
+internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimeProvider time, ILogger<JournalPublisher> logger)
+    : BackgroundService
+{
+    private static readonly TimeSpan PublishTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await journal.WaitUntilDueAsync(stoppingToken);
+            journal.Close();
+            var pause = FirstPause;
+            while (!await TryPublishAllAsync(stoppingToken))
+            {
+                await Task.Delay(pause, time, stoppingToken);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
+        }
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        journal.Close();
+        // What the broker does not take now waits on disk for the next start.
+        await TryPublishAllAsync(cancellationToken);
+    }
+
+    private async Task<bool> TryPublishAllAsync(CancellationToken ct)
+    {
+        while (journal.TakeOldest() is { } segment)
+        {
+            var isPublished = false;
+            try
+            {
+                await PublishAsync(segment, ct);
+                isPublished = true;
+            }
+            catch (Exception e) when (!ct.IsCancellationRequested)
+            {
+                LogNotPublished(segment.Id, e.Message);
+                return false;
+            }
+            finally
+            {
+                journal.Return(segment, isPublished);
+            }
+        }
+
+        return true;
+    }
+
+    private async Task PublishAsync(JournalSegment segment, CancellationToken ct)
+    {
+        var records = await File.ReadAllBytesAsync(segment.Path, ct);
+        using var timeout = new CancellationTokenSource(PublishTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
+        await bus.Publish(new PredictionsLogged(segment.Id, records), context =>
+        {
+            context.MessageId = segment.Id;
+            // Without this the broker confirms, and throws away, what no queue wants yet.
+            if (context.TryGetPayload(out RabbitMqSendContext? rabbit)) rabbit.Mandatory = true;
+        }, either.Token).WaitAsync(either.Token);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Prediction log: batch {Batch} waits, the broker did not take it: {Reason}")]
+    private partial void LogNotPublished(Guid batch, string reason);
+}

@@ -1,0 +1,125 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace MlOps.Inference.PredictionLog;
+
+/// <summary>Writes Protocol Buffers into one reused array; nested messages need not know their length beforehand.</summary>
+internal sealed class ProtoBuffer
+{
+    // Tag and longest length of the frame around everything written.
+    private const int FrameRoom = 6;
+    private const int MaxKeptBytes = 1 << 20;
+    private byte[] _bytes = new byte[1024];
+    private int _length = FrameRoom;
+
+    public void Clear()
+    {
+        _length = FrameRoom;
+        if (_bytes.Length > MaxKeptBytes) _bytes = new byte[1024];
+    }
+
+    /// <summary>All that was written as the value of a length-delimited <paramref name="field"/>, tag and length before it.</summary>
+    public ReadOnlyMemory<byte> Framed(int field)
+    {
+        var size = _length - FrameRoom;
+        var start = FrameRoom - VarintSize((uint)size) - 1;
+        _bytes[start] = (byte)((field << 3) | 2);
+        WriteVarintAt(start + 1, (uint)size);
+        return _bytes.AsMemory(start, _length - start);
+    }
+
+    public void Tag(int field, int wireType) => Varint((uint)((field << 3) | wireType));
+
+    public void Varint(ulong value)
+    {
+        Reserve(10);
+        _length += WriteVarintAt(_length, value);
+    }
+
+    public void Integer(int field, long value)
+    {
+        if (value == 0) return;
+        Tag(field, 0);
+        Varint((ulong)value);
+    }
+
+    public void Double(double value)
+    {
+        Reserve(8);
+        BinaryPrimitives.WriteDoubleLittleEndian(_bytes.AsSpan(_length), value);
+        _length += 8;
+    }
+
+    public void Byte(byte value)
+    {
+        Reserve(1);
+        _bytes[_length++] = value;
+    }
+
+    public void Bytes(int field, ReadOnlySpan<byte> value)
+    {
+        Tag(field, 2);
+        Varint((uint)value.Length);
+        Reserve(value.Length);
+        value.CopyTo(_bytes.AsSpan(_length));
+        _length += value.Length;
+    }
+
+    public void Text(int field, string value)
+    {
+        if (value.Length == 0) return;
+        Tag(field, 2);
+        var size = Encoding.UTF8.GetByteCount(value);
+        Varint((uint)size);
+        Reserve(size);
+        _length += Encoding.UTF8.GetBytes(value, _bytes.AsSpan(_length));
+    }
+
+    /// <summary>Begins a length-delimited field; hand the result to <see cref="End"/>.</summary>
+    public int Begin(int field)
+    {
+        Tag(field, 2);
+        Reserve(1);
+        return ++_length;
+    }
+
+    /// <summary>Writes the length in front of what came since <paramref name="start"/>, moving it when one byte is too few.</summary>
+    public void End(int start)
+    {
+        var size = _length - start;
+        var extra = VarintSize((uint)size) - 1;
+        if (extra > 0)
+        {
+            Reserve(extra);
+            _bytes.AsSpan(start, size).CopyTo(_bytes.AsSpan(start + extra));
+            _length += extra;
+        }
+
+        WriteVarintAt(start - 1, (uint)size);
+    }
+
+    private int WriteVarintAt(int at, ulong value)
+    {
+        var start = at;
+        while (value >= 0x80)
+        {
+            _bytes[at++] = (byte)(value | 0x80);
+            value >>= 7;
+        }
+
+        _bytes[at++] = (byte)value;
+        return at - start;
+    }
+
+    private static int VarintSize(ulong value)
+    {
+        var size = 1;
+        for (; value >= 0x80; value >>= 7) size++;
+        return size;
+    }
+
+    private void Reserve(int bytes)
+    {
+        if (_length + bytes > _bytes.Length) Array.Resize(ref _bytes, Math.Max(_length + bytes, _bytes.Length * 2));
+    }
+}

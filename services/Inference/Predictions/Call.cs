@@ -1,0 +1,43 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Primitives;
+
+namespace MlOps.Inference.Predictions;
+
+/// <summary>What a request says about itself beside its inputs: the gateway's routing hints and whose request it is.</summary>
+/// <param name="Protocol">"rest" or "grpc".</param>
+/// <param name="VersionHint">Version the gateway chose; empty: none.</param>
+/// <param name="Variant">Arm of the traffic policy; empty: none.</param>
+/// <param name="SubjectHash">Hash of the subject key, never the key itself; empty: none given.</param>
+/// <param name="StartedAt">Timestamp of its arrival.</param>
+internal sealed record Call(string Protocol, string VersionHint, string Variant, string SubjectHash, long StartedAt)
+{
+    public const string VersionHeader = "x-mlops-model-version";
+    public const string VariantHeader = "x-mlops-variant";
+    public const string SubjectHeader = "x-mlops-subject";
+    public const string PredictionIdHeader = "x-mlops-prediction-id";
+    private const int MaxHeaderLength = 255;
+    private const int SubjectHashBytes = 16;
+
+    public static Call Begin(HttpRequest request, string protocol, TimeProvider time) => new(
+        protocol, One(request.Headers[VersionHeader]), One(request.Headers[VariantHeader]),
+        HashOf(request.Headers[SubjectHeader].ToString()), time.GetTimestamp());
+
+    /// <summary>Explicit choice, then the gateway's; empty leaves it to the alias champion or the newest version.</summary>
+    public string SelectorOf(string? explicitVersion) =>
+        string.IsNullOrEmpty(explicitVersion) ? VersionHint : explicitVersion;
+
+    /// <summary>Says in the answer's headers what answered.</summary>
+    public void Announce(Prediction prediction, IHeaderDictionary headers)
+    {
+        headers[VersionHeader] = prediction.Model.VersionText;
+        headers[PredictionIdHeader] = prediction.Id;
+        if (Variant.Length > 0) headers[VariantHeader] = Variant;
+    }
+
+    private static string One(StringValues header) => header.Count == 1 && header[0] is { Length: <= MaxHeaderLength } one ? one : "";
+
+    private static string HashOf(string subject) => subject.Length == 0
+        ? ""
+        : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(subject)).AsSpan(0, SubjectHashBytes));
+}

@@ -1,0 +1,192 @@
+using System.Runtime.InteropServices;
+using System.Text.Unicode;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using MlOps.Inference.Models;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference.Predictions;
+
+/// <summary>
+/// One input of one request: row-major values of the layout's datatype in a buffer that is kept from request to request.
+/// Text is the elements' UTF-8 one after another, with the end of each.
+/// </summary>
+internal sealed class InputSlot(TensorLayout layout)
+{
+    private const int MaxKeptBytes = 1 << 20;
+    private byte[] _bytes = GC.AllocateUninitializedArray<byte>(64, pinned: true);
+    private int[] _ends = new int[layout.Datatype.IsText ? 8 : 0];
+    private int _length;
+    private long[] _shape = [];
+
+    public TensorLayout Layout => layout;
+
+    public bool IsGiven { get; private set; }
+
+    /// <summary>Elements the shape asks for.</summary>
+    public int Expected { get; private set; }
+
+    /// <summary>Elements there are.</summary>
+    public int Count { get; private set; }
+
+    public ReadOnlySpan<long> Shape => _shape;
+
+    /// <summary>Rows of the request by this input; 1 when the first dimension is not the batch.</summary>
+    public int Rows => layout.IsBatched ? (int)_shape[0] : 1;
+
+    /// <summary>The values as bytes, native order.</summary>
+    public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
+
+    public void Clear()
+    {
+        IsGiven = false;
+        Count = Expected = _length = 0;
+        if (_bytes.Length > MaxKeptBytes) _bytes = GC.AllocateUninitializedArray<byte>(64, pinned: true);
+        if (_ends.Length > MaxKeptBytes / sizeof(int)) _ends = new int[8];
+    }
+
+    /// <summary>Marks the input as given; false, with a violation, when it was before.</summary>
+    public bool TryBegin(Violations violations)
+    {
+        violations.AddIf(IsGiven, layout.Name, "is given twice");
+        var isFirst = !IsGiven;
+        IsGiven = true;
+        return isFirst;
+    }
+
+    /// <summary>Takes the request's shape; false, with a violation, when datatype or shape is not the layout's.</summary>
+    public bool TryShape(string datatype, ReadOnlySpan<long> shape, Violations violations)
+    {
+        if (datatype != layout.Datatype.Name)
+        {
+            violations.Add(layout.Name, $"must have datatype {layout.Datatype.Name}, not {Quoted(datatype)}");
+            return false;
+        }
+
+        if (!layout.Fits(shape))
+        {
+            violations.Add(layout.Name, $"must have shape {layout.ShapeText}, not [{Joined(shape)}]");
+            return false;
+        }
+
+        var elements = 1L;
+        foreach (var size in shape)
+        {
+            // 0x7FEFFFFF bytes is the largest array there is.
+            if (size > 0x7FEF_FFFF / Math.Max(1, layout.Datatype.Size) / elements)
+            {
+                violations.Add(layout.Name, $"has a shape of too many elements: [{Joined(shape)}]");
+                return false;
+            }
+
+            elements *= size;
+        }
+
+        if (_shape.Length != shape.Length) _shape = new long[shape.Length];
+        shape.CopyTo(_shape);
+        Expected = (int)elements;
+        return true;
+    }
+
+    /// <summary>Room for the next <paramref name="elements"/> values of a datatype with a fixed size.</summary>
+    public Span<byte> Reserve(int elements)
+    {
+        var start = _length;
+        Grow(elements * layout.Datatype.Size);
+        Count += elements;
+        return _bytes.AsSpan(start, _length - start);
+    }
+
+    public void Append<T>(T value) where T : unmanaged => MemoryMarshal.Write(Reserve(1), value);
+
+    /// <summary>The next text; false when it is not UTF-8.</summary>
+    public bool TryAppendText(ReadOnlySpan<byte> utf8)
+    {
+        if (!Utf8.IsValid(utf8)) return false;
+        var start = _length;
+        Grow(utf8.Length);
+        utf8.CopyTo(_bytes.AsSpan(start));
+        if (Count == _ends.Length) Array.Resize(ref _ends, Count * 2);
+        _ends[Count++] = _length;
+        return true;
+    }
+
+    public ReadOnlySpan<byte> Text(int element)
+    {
+        var start = element == 0 ? 0 : _ends[element - 1];
+        return _bytes.AsSpan(start, _ends[element] - start);
+    }
+
+    /// <summary>A missing value: NaN, or no text; false where the layout has no place for it.</summary>
+    public bool TryAppendMissing()
+    {
+        if (!layout.IsNullable) return false;
+        switch (layout.Datatype.Element)
+        {
+            case TensorElementType.Float: Append(float.NaN); return true;
+            case TensorElementType.Double: Append(double.NaN); return true;
+            case TensorElementType.Float16: Append(System.Half.NaN); return true;
+            case TensorElementType.String: return TryAppendText([]);
+            default: return false;
+        }
+    }
+
+    /// <summary>Adds a violation for a wrong number of values, and for NaN and infinity where they are not taken.</summary>
+    public void Check(Violations violations)
+    {
+        if (Count != Expected)
+        {
+            violations.Add(layout.Name, $"must have {Expected} values for shape [{Joined(_shape)}], not {Count}");
+            return;
+        }
+
+        if (!layout.Datatype.IsFloating) return;
+        for (var i = 0; i < Count; i++)
+        {
+            var value = FloatingAt(i);
+            if (double.IsFinite(value) || (layout.IsNullable && double.IsNaN(value))) continue;
+            violations.Add(layout.Name, double.IsNaN(value)
+                ? $"must not be missing or NaN (value {i})"
+                : $"must be finite {layout.Datatype.Name} (value {i})");
+            return;
+        }
+    }
+
+    public OrtValue ToOrtValue()
+    {
+        if (!layout.Datatype.IsText)
+        {
+            return OrtValue.CreateTensorValueWithData(
+                OrtMemoryInfo.DefaultInstance, layout.Datatype.Element, _shape,
+                Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0), _length);
+        }
+
+        var texts = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, _shape);
+        for (var i = 0; i < Count; i++) texts.StringTensorSetElementAt(Text(i), i);
+        return texts;
+    }
+
+    private double FloatingAt(int i) => layout.Datatype.Element switch
+    {
+        TensorElementType.Float => MemoryMarshal.Cast<byte, float>(Bytes)[i],
+        TensorElementType.Double => MemoryMarshal.Cast<byte, double>(Bytes)[i],
+        _ => (double)MemoryMarshal.Cast<byte, System.Half>(Bytes)[i],
+    };
+
+    private void Grow(int bytes)
+    {
+        var needed = checked(_length + bytes);
+        if (needed > _bytes.Length)
+        {
+            var larger = GC.AllocateUninitializedArray<byte>((int)Math.Min(Array.MaxLength, Math.Max(needed, _bytes.Length * 2L)), pinned: true);
+            Bytes.CopyTo(larger);
+            _bytes = larger;
+        }
+
+        _length = needed;
+    }
+
+    private static string Quoted(string text) => text.Length is 0 or > 40 ? "something else" : text;
+
+    private static string Joined(ReadOnlySpan<long> shape) => string.Join(',', shape.ToArray());
+}

@@ -1,0 +1,51 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using MlOps.Inference.Models;
+
+namespace MlOps.Inference.Predictions;
+
+/// <summary>A computed and logged answer, not yet sent. Dispose frees its outputs.</summary>
+internal sealed class Prediction(
+    LoadedModel model, string id, int rows, IDisposableReadOnlyCollection<OrtValue> values, OutputTensor[] outputs) : IDisposable
+{
+    public LoadedModel Model => model;
+
+    /// <summary>32 hex digits; row r is <c>id.r</c>.</summary>
+    public string Id => id;
+
+    public int Rows => rows;
+
+    public ReadOnlySpan<OutputTensor> Outputs => outputs;
+
+    public void Dispose() => values.Dispose();
+}
+
+/// <summary>One output: row-major values of its datatype.</summary>
+internal readonly struct OutputTensor(TensorLayout layout, OrtValue value, long[] shape)
+{
+    public TensorLayout Layout => layout;
+
+    public long[] Shape => shape;
+
+    public int Count { get; } = CountOf(shape);
+
+    /// <summary>The values as bytes, native order; not for BYTES.</summary>
+    public ReadOnlySpan<byte> Bytes => value.GetTensorMutableRawData();
+
+    public ReadOnlySpan<byte> Text(int element) => value.GetStringElementAsSpan(element) is var chars
+        ? System.Text.Encoding.UTF8.GetBytes(chars.ToArray())
+        : [];
+
+    public ReadOnlySpan<T> As<T>() where T : unmanaged => MemoryMarshal.Cast<byte, T>(Bytes);
+
+    /// <summary>The value as a double; NaN for text.</summary>
+    public double NumberAt(int i) => Tensors.NumberAt(layout.Datatype, Bytes, i);
+
+    private static int CountOf(long[] shape)
+    {
+        var count = 1L;
+        foreach (var size in shape) count *= size;
+        return checked((int)count);
+    }
+}

@@ -1,0 +1,38 @@
+using MlOps.Inference.Models;
+using MlOps.Inference.PredictionLog;
+
+namespace MlOps.Inference.Predictions;
+
+/// <summary>Computes an answer and writes it to the prediction log, in this order, before anybody sees it.</summary>
+internal sealed class Predictor(Journal journal, InferenceTelemetry telemetry, TimeProvider time)
+{
+    /// <param name="model">The leased model.</param>
+    /// <param name="workspace">Its checked inputs.</param>
+    /// <param name="call">The request.</param>
+    public Prediction Predict(LoadedModel model, Workspace workspace, Call call)
+    {
+        using var activity = telemetry.StartPredict(model, call);
+        var values = workspace.Run();
+        try
+        {
+            var outputs = new OutputTensor[model.Outputs.Length];
+            for (var i = 0; i < outputs.Length; i++)
+            {
+                outputs[i] = new OutputTensor(model.Outputs[i], values[i], values[i].GetTensorTypeAndShape().Shape);
+            }
+
+            var now = time.GetUtcNow();
+            var id = Guid.CreateVersion7(now);
+            PredictionRecordWriter.Write(
+                workspace, model, call, id, now, outputs, time.GetElapsedTime(call.StartedAt));
+            journal.Append(workspace.Record.Framed(PredictionRecordWriter.RecordsField).Span);
+            telemetry.CountAnswer(model, call);
+            return new Prediction(model, id.ToString("N"), workspace.Rows, values, outputs);
+        }
+        catch
+        {
+            values.Dispose();
+            throw;
+        }
+    }
+}

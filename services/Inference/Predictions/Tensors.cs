@@ -1,0 +1,36 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using MlOps.Inference.Models;
+
+namespace MlOps.Inference.Predictions;
+
+/// <summary>Reads single values out of tensors' bytes.</summary>
+internal static class Tensors
+{
+    /// <summary>Element <paramref name="i"/> as a double: exact but for 64-bit integers beyond 2^53; BOOL is 0 or 1.</summary>
+    public static double NumberAt(Datatype datatype, ReadOnlySpan<byte> bytes, int i) => datatype.Element switch
+    {
+        TensorElementType.Float => At<float>(bytes, i),
+        TensorElementType.Double => At<double>(bytes, i),
+        TensorElementType.Float16 => (double)At<System.Half>(bytes, i),
+        TensorElementType.UInt64 => At<ulong>(bytes, i),
+        TensorElementType.String => double.NaN,
+        _ => IntegerAt(datatype, bytes, i),
+    };
+
+    /// <summary>Element <paramref name="i"/> of an integer or BOOL tensor; UINT64 beyond the range of INT64 wraps.</summary>
+    public static long IntegerAt(Datatype datatype, ReadOnlySpan<byte> bytes, int i) => datatype.Element switch
+    {
+        TensorElementType.Int64 => At<long>(bytes, i),
+        TensorElementType.Int32 => At<int>(bytes, i),
+        TensorElementType.Int16 => At<short>(bytes, i),
+        TensorElementType.Int8 => At<sbyte>(bytes, i),
+        TensorElementType.UInt64 => unchecked((long)At<ulong>(bytes, i)),
+        TensorElementType.UInt32 => At<uint>(bytes, i),
+        TensorElementType.UInt16 => At<ushort>(bytes, i),
+        TensorElementType.UInt8 or TensorElementType.Bool => bytes[i],
+        _ => throw new ArgumentOutOfRangeException(nameof(datatype), datatype.Name, "holds no integers"),
+    };
+
+    private static T At<T>(ReadOnlySpan<byte> bytes, int i) where T : unmanaged => MemoryMarshal.Cast<byte, T>(bytes)[i];
+}

@@ -1,0 +1,128 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.ML.OnnxRuntime;
+using MlOps.Inference.Models;
+using MlOps.Inference.PredictionLog;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference.Predictions;
+
+/// <summary>
+/// What one request of a model version works with, kept for the next one: input values, the log record's bytes and the
+/// answer's. Dispose gives it back.
+/// </summary>
+internal sealed class Workspace : IDisposable
+{
+    private const int MaxKeptBytes = 1 << 20;
+    private readonly LoadedModel _model;
+    private readonly OrtValue?[] _values;
+
+    public Workspace(LoadedModel model)
+    {
+        _model = model;
+        Inputs = [.. model.Inputs.Select(layout => new InputSlot(layout))];
+        _values = new OrtValue?[Inputs.Length];
+    }
+
+    public InputSlot[] Inputs { get; }
+
+    public ProtoBuffer Record { get; } = new();
+
+    public ArrayBufferWriter<byte> Answer { get; private set; } = new(1024);
+
+    /// <summary>Rows of the request; known after <see cref="Check"/>.</summary>
+    public int Rows { get; private set; }
+
+    public InputSlot? Find(string name)
+    {
+        foreach (var slot in Inputs)
+        {
+            if (slot.Layout.Name == name) return slot;
+        }
+
+        return null;
+    }
+
+    /// <summary>The input a JSON string names, without making the string; clients mostly keep the model's order.</summary>
+    public InputSlot? Find(ref Utf8JsonReader reader, int hint)
+    {
+        for (var i = 0; i < Inputs.Length; i++)
+        {
+            var slot = Inputs[(hint + i) % Inputs.Length];
+            if (reader.ValueTextEquals(slot.Layout.NameUtf8)) return slot;
+        }
+
+        return null;
+    }
+
+    /// <exception cref="InvalidRequestException">INPUT_INVALID: names every input that breaks a rule, and the rule.</exception>
+    public void Check(Violations violations)
+    {
+        InputSlot? first = null;
+        foreach (var slot in Inputs)
+        {
+            if (!slot.IsGiven)
+            {
+                violations.Add(slot.Layout.Name, "is missing");
+                continue;
+            }
+
+            if (slot.Expected == 0) continue;
+            slot.Check(violations);
+            if (!slot.Layout.IsBatched) continue;
+            first ??= slot;
+            violations.AddIf(
+                slot.Rows != first.Rows, slot.Layout.Name, $"has {slot.Rows} rows where {first.Layout.Name} has {first.Rows}");
+        }
+
+        violations.ThrowIfAny("INPUT_INVALID");
+        Rows = first?.Rows ?? 1;
+    }
+
+    /// <exception cref="InvalidRequestException">MODEL_REFUSED_INPUT: the graph itself has no answer to these values.</exception>
+    public IDisposableReadOnlyCollection<OrtValue> Run()
+    {
+        try
+        {
+            for (var i = 0; i < Inputs.Length; i++) _values[i] = Inputs[i].ToOrtValue();
+            return _model.Run(_values!); // All are set by the line above.
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new InvalidRequestException("MODEL_REFUSED_INPUT", $"Model '{_model.Model}' cannot compute this input: {e.Message}");
+        }
+        finally
+        {
+            for (var i = 0; i < _values.Length; i++)
+            {
+                _values[i]?.Dispose();
+                _values[i] = null;
+            }
+        }
+    }
+
+    /// <summary>One row of zeros and empty texts.</summary>
+    public void FillForWarmUp()
+    {
+        var violations = new Violations();
+        foreach (var slot in Inputs)
+        {
+            slot.TryBegin(violations);
+            slot.TryShape(slot.Layout.Datatype.Name, [.. slot.Layout.Shape.Select(size => Math.Max(1, size))], violations);
+            if (!slot.Layout.Datatype.IsText) slot.Reserve(slot.Expected).Clear();
+            while (slot.Count < slot.Expected) slot.TryAppendText([]);
+        }
+
+        Check(violations);
+    }
+
+    public void Dispose()
+    {
+        foreach (var slot in Inputs) slot.Clear();
+        Record.Clear();
+        if (Answer.Capacity > MaxKeptBytes) Answer = new ArrayBufferWriter<byte>(1024);
+        else Answer.ResetWrittenCount();
+        Rows = 0;
+        _model.Return(this);
+    }
+}
