@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
@@ -11,6 +12,7 @@ internal sealed partial class ArtifactCache(
     TimeProvider time, ILogger<ArtifactCache> logger)
 {
     private const string DigestPrefix = "sha256:";
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
     private static readonly TimeSpan DownloadTimeout = TimeSpan.FromMinutes(5);
     private readonly string _folder = Path.Combine(
         configuration["Storage:Folder"] ?? throw new InvalidOperationException("Storage:Folder is not set."), "models");
@@ -72,7 +74,7 @@ internal sealed partial class ArtifactCache(
 
     private static bool IsDigest(string digest) =>
         digest.Length == DigestPrefix.Length + 64 && digest.StartsWith(DigestPrefix, StringComparison.Ordinal)
-        && digest.AsSpan(DigestPrefix.Length).IndexOfAnyExcept("0123456789abcdef") < 0;
+        && digest.AsSpan(DigestPrefix.Length).IndexOfAnyExcept(HexDigits) < 0;
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Cached model file {Digest} is damaged; downloading it again")]
     private partial void LogDamaged(string digest);

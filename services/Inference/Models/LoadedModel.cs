@@ -10,6 +10,7 @@ namespace MlOps.Inference.Models;
 /// </summary>
 internal sealed class LoadedModel(
     string model, int version, string featureService, InferenceSession session, TensorLayout[] inputs, TensorLayout[] outputs)
+    : IDisposable
 {
     private const int MaxKeptWorkspaces = 64;
     private readonly ConcurrentQueue<Workspace> _workspaces = [];
@@ -58,9 +59,7 @@ internal sealed class LoadedModel(
     /// <summary>Returns a lease; the host's own counts as one.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _leases) > 0) return;
-        _runOptions.Dispose();
-        session.Dispose();
+        if (Interlocked.Decrement(ref _leases) == 0) Dispose();
     }
 
     public Workspace RentWorkspace()
@@ -74,6 +73,13 @@ internal sealed class LoadedModel(
     {
         if (Interlocked.Increment(ref _keptWorkspaces) <= MaxKeptWorkspaces) _workspaces.Enqueue(workspace);
         else Interlocked.Decrement(ref _keptWorkspaces);
+    }
+
+    /// <summary>Frees the session at once; for others than the last holder of a lease there is <see cref="Release"/>.</summary>
+    public void Dispose()
+    {
+        _runOptions.Dispose();
+        session.Dispose();
     }
 
     public IDisposableReadOnlyCollection<OrtValue> Run(OrtValue[] values) =>

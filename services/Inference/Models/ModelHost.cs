@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 using MlOps.ServiceDefaults;
@@ -26,6 +27,9 @@ internal sealed partial class ModelHost(
 
     public IEnumerable<VersionSlot> Slots =>
         _slots.Values.OrderBy(s => s.Model, StringComparer.Ordinal).ThenBy(s => s.Version);
+
+    public IReadOnlyList<string> LoadedVersions(string model) =>
+        [.. Slots.Where(s => s.Model == model && s.Loaded is not null).Select(s => s.Version.ToString(CultureInfo.InvariantCulture))];
 
     /// <exception cref="NotFoundException">MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND.</exception>
     /// <exception cref="RpcException">Unavailable: the version cannot be served now.</exception>

@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using MlOps.Contracts.Registry.V1;
+using SessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace MlOps.Inference.Models;
 

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.OnnxRuntime.Tensors;
 using MlOps.Inference.Models;
 
 namespace MlOps.Inference.Predictions;
@@ -33,9 +32,7 @@ internal readonly struct OutputTensor(TensorLayout layout, OrtValue value, long[
     /// <summary>The values as bytes, native order; not for BYTES.</summary>
     public ReadOnlySpan<byte> Bytes => value.GetTensorMutableRawData();
 
-    public ReadOnlySpan<byte> Text(int element) => value.GetStringElementAsSpan(element) is var chars
-        ? System.Text.Encoding.UTF8.GetBytes(chars.ToArray())
-        : [];
+    public ReadOnlySpan<byte> Text(int element) => value.GetStringElementAsSpan(element);
 
     public ReadOnlySpan<T> As<T>() where T : unmanaged => MemoryMarshal.Cast<byte, T>(Bytes);
 

@@ -1,0 +1,91 @@
+using Grpc.Core;
+using Grpc.Net.Client.Configuration;
+using MassTransit;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using MlOps.Contracts.Features.V1;
+using MlOps.Contracts.Registry.V1;
+using MlOps.Inference.Models;
+using MlOps.Inference.PredictionLog;
+using MlOps.Inference.Predictions;
+using MlOps.Inference.Protocol;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference;
+
+/// <summary>Puts the service together.</summary>
+internal static class InferenceApplication
+{
+    public static WebApplication Build(string[] args)
+    {
+        var builder = WebApplication.CreateBuilder(args);
+        // Before the defaults: the first writer that can, writes.
+        builder.Services.AddSingleton<IProblemDetailsWriter, OpenInferenceErrors>();
+        builder.AddServiceDefaults("Inference");
+        builder.Services.AddValidatedOptions<InferenceOptions>("Inference");
+        builder.AddServiceClient<RegistryService.RegistryServiceClient>("registry");
+        builder.AddServiceClient<FeatureStoreService.FeatureStoreServiceClient>("featurestore")
+            .ConfigureChannel(channel => channel.ServiceConfig = RetryOnce);
+        AddEvents(builder);
+
+        builder.Services.AddSingleton<InferenceTelemetry>();
+        builder.Services.AddSingleton<ArtifactCache>();
+        builder.Services.AddSingleton<ModelLoader>();
+        builder.Services.AddSingleton<ModelCatalogue>();
+        builder.Services.AddSingleton<ModelHost>();
+        builder.Services.AddSingleton<ModelSync>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ModelSync>());
+        builder.Services.AddSingleton<Journal>();
+        builder.Services.AddHostedService<JournalPublisher>();
+        builder.Services.AddSingleton<FeatureLookup>();
+        builder.Services.AddSingleton<PredictRows>();
+        builder.Services.AddSingleton<Predictor>();
+        builder.Services.AddHealthChecks().AddCheck<ModelsHealthCheck>("models");
+
+        var app = builder.Build();
+        app.MapServiceDefaults();
+        app.MapGrpcService<OpenInferenceGrpcService>();
+        app.MapGrpcService<InferenceGrpcService>();
+        OpenInferenceEndpoints.Map(app);
+        PredictEndpoints.Map(app);
+        return app;
+    }
+
+    // Every replica hears every event, on a queue that goes with it.
+    private static void AddEvents(WebApplicationBuilder builder)
+    {
+        var queue = $"{builder.Configuration["Bus:Prefix"]}inference-models-{Guid.NewGuid():N}";
+        builder.AddBus(
+            bus =>
+            {
+                bus.AddConsumer<ModelEventsConsumer>().ExcludeFromConfigureEndpoints();
+                // Predictions go on without the broker; their log waits on disk.
+                bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);
+            },
+            (context, rabbit) => rabbit.ReceiveEndpoint(queue, endpoint =>
+            {
+                endpoint.AutoDelete = true;
+                endpoint.QueueExpiration = TimeSpan.FromMinutes(10);
+                endpoint.ConfigureConsumer<ModelEventsConsumer>(context);
+            }));
+    }
+
+    // A prediction's time is short: one more try where the first never arrived, no more.
+    private static ServiceConfig RetryOnce => new()
+    {
+        MethodConfigs =
+        {
+            new MethodConfig
+            {
+                Names = { MethodName.Default },
+                RetryPolicy = new RetryPolicy
+                {
+                    MaxAttempts = 2,
+                    InitialBackoff = TimeSpan.FromMilliseconds(20),
+                    MaxBackoff = TimeSpan.FromMilliseconds(20),
+                    BackoffMultiplier = 1,
+                    RetryableStatusCodes = { StatusCode.Unavailable },
+                },
+            },
+        },
+    };
+}

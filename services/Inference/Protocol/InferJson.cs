@@ -1,0 +1,213 @@
+using System.Text.Json;
+using MlOps.Inference.Models;
+using MlOps.Inference.Predictions;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference.Protocol;
+
+/// <summary>What an infer request says beside its tensors.</summary>
+internal readonly record struct InferJsonRequest(string? Id, IReadOnlyList<string> Outputs);
+
+/// <summary>
+/// Reads an infer request's JSON straight into a model's inputs.
+/// One looks like <c>{"id":"1","inputs":[{"name":"distance","shape":[1,1],"datatype":"FP32","data":[719]}]}</c>.
+/// </summary>
+internal static class InferJson
+{
+    private const int MaxRank = 16;
+
+    /// <exception cref="InvalidRequestException">
+    /// JSON_INVALID: not JSON, or not of this form. INPUT_INVALID: every input that breaks a rule, and the rule.
+    /// </exception>
+    public static InferJsonRequest Read(ReadOnlySpan<byte> body, Workspace workspace)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(body);
+            return ReadRequest(ref reader, workspace);
+        }
+        catch (JsonException e)
+        {
+            throw Invalid($"The body is not valid JSON: {e.Message}");
+        }
+    }
+
+    private static InferJsonRequest ReadRequest(ref Utf8JsonReader reader, Workspace workspace)
+    {
+        string? id = null;
+        List<string> outputs = [];
+        var violations = new Violations();
+        var hasInputs = false;
+        reader.Read();
+        Expect(ref reader, JsonTokenType.StartObject, "the request must be an object");
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("id"u8))
+            {
+                reader.Read();
+                Expect(ref reader, JsonTokenType.String, "'id' must be a string");
+                id = reader.GetString();
+            }
+            else if (reader.ValueTextEquals("inputs"u8))
+            {
+                if (hasInputs) throw Invalid("'inputs' is given twice");
+                hasInputs = true;
+                ReadInputs(ref reader, workspace, violations);
+            }
+            else if (reader.ValueTextEquals("outputs"u8))
+            {
+                ReadOutputs(ref reader, outputs);
+            }
+            else
+            {
+                reader.Read();
+                reader.Skip();
+            }
+        }
+
+        // Reads on, so that anything behind the object is an error.
+        reader.Read();
+        workspace.Check(violations);
+        return new InferJsonRequest(id, outputs);
+    }
+
+    private static void ReadInputs(ref Utf8JsonReader reader, Workspace workspace, Violations violations)
+    {
+        reader.Read();
+        Expect(ref reader, JsonTokenType.StartArray, "'inputs' must be an array");
+        for (var i = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; i++)
+        {
+            Expect(ref reader, JsonTokenType.StartObject, $"'inputs[{i}]' must be an object");
+            ReadInput(ref reader, workspace, i, violations);
+        }
+    }
+
+    private static void ReadInput(ref Utf8JsonReader reader, Workspace workspace, int position, Violations violations)
+    {
+        InputSlot? slot = null;
+        string? unknownName = null;
+        var hasName = false;
+        string? datatype = null;
+        Span<long> shape = stackalloc long[MaxRank];
+        var rank = -1;
+        Utf8JsonReader later = default;
+        var isLater = false;
+        var isRead = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("name"u8))
+            {
+                reader.Read();
+                Expect(ref reader, JsonTokenType.String, $"'inputs[{position}].name' must be a string");
+                hasName = true;
+                slot = workspace.Find(ref reader, position);
+                if (slot is null) unknownName = reader.GetString();
+            }
+            else if (reader.ValueTextEquals("datatype"u8))
+            {
+                reader.Read();
+                Expect(ref reader, JsonTokenType.String, $"'inputs[{position}].datatype' must be a string");
+                datatype = Datatype.Named(ref reader)?.Name ?? reader.GetString();
+            }
+            else if (reader.ValueTextEquals("shape"u8))
+            {
+                rank = ReadShape(ref reader, shape, position);
+            }
+            else if (reader.ValueTextEquals("data"u8))
+            {
+                reader.Read();
+                if (isRead || isLater) throw Invalid($"'inputs[{position}].data' is given twice");
+                if (slot is not null && datatype is not null && rank >= 0)
+                {
+                    isRead = true;
+                    if (!TryReadData(ref reader, slot, datatype, shape[..rank], violations)) reader.Skip();
+                }
+                else
+                {
+                    isLater = true;
+                    later = reader;
+                    reader.Skip();
+                }
+            }
+            else
+            {
+                reader.Read();
+                reader.Skip();
+            }
+        }
+
+        if (!hasName) throw Invalid($"'inputs[{position}].name' is missing");
+        if (slot is null)
+        {
+            violations.Add(unknownName ?? "", "is not an input of the model");
+            return;
+        }
+
+        if (isRead) return;
+        if (datatype is null || rank < 0 || !isLater)
+        {
+            var missing = datatype is null ? "datatype" : rank < 0 ? "shape" : "data";
+            if (slot.TryBegin(violations)) violations.Add(slot.Layout.Name, $"must have '{missing}'");
+            return;
+        }
+
+        TryReadData(ref later, slot, datatype, shape[..rank], violations);
+    }
+
+    private static int ReadShape(ref Utf8JsonReader reader, scoped Span<long> shape, int position)
+    {
+        reader.Read();
+        Expect(ref reader, JsonTokenType.StartArray, $"'inputs[{position}].shape' must be an array");
+        var rank = 0;
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            if (rank == MaxRank || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out shape[rank]))
+            {
+                throw Invalid($"'inputs[{position}].shape' must be at most {MaxRank} integers");
+            }
+
+            rank++;
+        }
+
+        return rank;
+    }
+
+    // False: nothing was read, and why is among the violations.
+    private static bool TryReadData(
+        ref Utf8JsonReader reader, InputSlot slot, string datatype, scoped ReadOnlySpan<long> shape, Violations violations)
+    {
+        if (!slot.TryBegin(violations) || !slot.TryShape(datatype, shape, violations)) return false;
+        if (JsonValues.TryReadArray(ref reader, slot) is not { } broken) return true;
+        violations.Add(slot.Layout.Name, broken);
+        // The reader stands amid the values: what follows cannot be judged.
+        violations.ThrowIfAny("INPUT_INVALID");
+        return true;
+    }
+
+    private static void ReadOutputs(ref Utf8JsonReader reader, List<string> outputs)
+    {
+        reader.Read();
+        Expect(ref reader, JsonTokenType.StartArray, "'outputs' must be an array");
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            Expect(ref reader, JsonTokenType.StartObject, "an element of 'outputs' must be an object");
+            string? name = null;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var isName = reader.ValueTextEquals("name"u8);
+                reader.Read();
+                if (isName && reader.TokenType == JsonTokenType.String) name = reader.GetString();
+                else reader.Skip();
+            }
+
+            outputs.Add(name ?? throw Invalid("an element of 'outputs' must have a 'name'"));
+        }
+    }
+
+    private static void Expect(ref Utf8JsonReader reader, JsonTokenType token, string rule)
+    {
+        if (reader.TokenType != token) throw Invalid(rule);
+    }
+
+    private static InvalidRequestException Invalid(string message) => new("JSON_INVALID", message);
+}

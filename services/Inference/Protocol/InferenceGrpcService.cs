@@ -1,0 +1,78 @@
+using System.Globalization;
+using Grpc.Core;
+using MlOps.Contracts.Features.V1;
+using MlOps.Contracts.Inference.V1;
+using MlOps.Contracts.Tables.V1;
+using MlOps.Inference.Models;
+using MlOps.Inference.Predictions;
+
+namespace MlOps.Inference.Protocol;
+
+/// <summary>Predictions by entity keys over gRPC, and the models that are loaded.</summary>
+internal sealed class InferenceGrpcService(
+    ModelHost host, PredictRows predictRows, Predictor predictor, InferenceTelemetry telemetry, TimeProvider time)
+    : InferenceService.InferenceServiceBase
+{
+    public override async Task<PredictResponse> Predict(PredictRequest request, ServerCallContext context)
+    {
+        var http = context.GetHttpContext();
+        var call = Call.Begin(http.Request, "grpc", time);
+        LoadedModel? model = null;
+        try
+        {
+            var selector = call.SelectorOf(request.Version);
+            using var lease = await host.AcquireAsync(request.Model, selector, context.CancellationToken);
+            model = lease.Model;
+            using var workspace = model.RentWorkspace();
+            var rows = request.Rows ?? new Table();
+            var features = await predictRows.FillAsync(model, workspace, rows, context.CancellationToken);
+            using var prediction = predictor.Predict(model, workspace, call);
+            call.Announce(prediction, http.Response.Headers);
+            return Answer(request, call, workspace, prediction, features);
+        }
+        catch (Exception e) when (telemetry.CountFailure(model, call, e))
+        {
+            throw;
+        }
+    }
+
+    public override Task<ListModelsResponse> ListModels(ListModelsRequest request, ServerCallContext context)
+    {
+        var answer = new ListModelsResponse();
+        foreach (var slot in host.Slots)
+        {
+            answer.Models.Add(new ListModelsResponse.Types.Model
+            {
+                Name = slot.Model,
+                Version = slot.Version.ToString(CultureInfo.InvariantCulture),
+                State = slot.Loaded is not null ? "READY" : slot.IsLoading ? "LOADING" : "UNAVAILABLE",
+                Reason = slot.Loaded is null ? slot.Failure?.Message ?? "" : "",
+            });
+        }
+
+        return Task.FromResult(answer);
+    }
+
+    private static PredictResponse Answer(
+        PredictRequest request, Call call, Workspace workspace, Prediction prediction, GetOnlineFeaturesResponse? features)
+    {
+        var answer = new PredictResponse
+        {
+            Model = prediction.Model.Model,
+            Version = prediction.Model.VersionText,
+            PredictionId = prediction.Id,
+            Variant = call.Variant,
+            Outputs = new Table(),
+        };
+        foreach (var output in prediction.Outputs) Columns.AddTo(answer.Outputs, output, prediction.Rows);
+        if (!request.IncludeFeatures) return answer;
+        answer.Features = new Table();
+        foreach (var slot in workspace.Inputs)
+        {
+            answer.Features.Columns.Add(Columns.Of(slot));
+            answer.Origins.Add(FeatureOrigins.Of(slot, request.Rows, features));
+        }
+
+        return answer;
+    }
+}

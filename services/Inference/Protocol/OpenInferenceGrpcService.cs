@@ -1,0 +1,136 @@
+using Google.Protobuf;
+using Grpc.Core;
+using MlOps.Contracts.OpenInference;
+using MlOps.Inference.Models;
+using MlOps.Inference.Predictions;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference.Protocol;
+
+/// <summary>The Open Inference Protocol v2 over gRPC: tensors in, tensors out, raw when the request was raw.</summary>
+internal sealed class OpenInferenceGrpcService(
+    ModelHost host, Predictor predictor, InferenceTelemetry telemetry, TimeProvider time)
+    : GRPCInferenceService.GRPCInferenceServiceBase
+{
+    public override Task<ServerLiveResponse> ServerLive(ServerLiveRequest request, ServerCallContext context) =>
+        Task.FromResult(new ServerLiveResponse { Live = true });
+
+    public override Task<ServerReadyResponse> ServerReady(ServerReadyRequest request, ServerCallContext context) =>
+        Task.FromResult(new ServerReadyResponse { Ready = host.IsReady });
+
+    public override async Task<ModelReadyResponse> ModelReady(ModelReadyRequest request, ServerCallContext context) =>
+        new() { Ready = await host.IsLoadedAsync(request.Name, request.Version, context.CancellationToken) };
+
+    public override Task<ServerMetadataResponse> ServerMetadata(ServerMetadataRequest request, ServerCallContext context) =>
+        Task.FromResult(new ServerMetadataResponse { Name = ServerIdentity.Name, Version = ServerIdentity.Version });
+
+    public override async Task<ModelMetadataResponse> ModelMetadata(ModelMetadataRequest request, ServerCallContext context)
+    {
+        using var lease = await host.AcquireAsync(request.Name, request.Version, context.CancellationToken);
+        var model = lease.Model;
+        var answer = new ModelMetadataResponse { Name = model.Model, Platform = ServerIdentity.Platform };
+        answer.Versions.Add(host.LoadedVersions(model.Model));
+        answer.Inputs.Add(model.Inputs.Select(Describe));
+        answer.Outputs.Add(model.Outputs.Select(Describe));
+        return answer;
+    }
+
+    public override async Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
+    {
+        var http = context.GetHttpContext();
+        var call = Call.Begin(http.Request, "grpc", time);
+        LoadedModel? model = null;
+        try
+        {
+            var selector = call.SelectorOf(request.ModelVersion);
+            using var lease = await host.AcquireAsync(request.ModelName, selector, context.CancellationToken);
+            model = lease.Model;
+            using var workspace = model.RentWorkspace();
+            Read(request, workspace);
+            RequestedOutputs.Check(model, request.Outputs.Select(o => o.Name));
+            using var prediction = predictor.Predict(model, workspace, call);
+            call.Announce(prediction, http.Response.Headers);
+            return Write(request, prediction);
+        }
+        catch (Exception e) when (telemetry.CountFailure(model, call, e))
+        {
+            throw;
+        }
+    }
+
+    private static void Read(ModelInferRequest request, Workspace workspace)
+    {
+        var isRaw = request.RawInputContents.Count > 0;
+        var violations = new Violations();
+        violations.AddIf(
+            isRaw && request.RawInputContents.Count != request.Inputs.Count, "raw_input_contents",
+            $"must have one buffer for each of the {request.Inputs.Count} inputs, not {request.RawInputContents.Count}");
+        violations.ThrowIfAny("INPUT_INVALID");
+        Span<long> shape = stackalloc long[MaxRank];
+        for (var i = 0; i < request.Inputs.Count; i++)
+        {
+            var input = request.Inputs[i];
+            if (workspace.Find(input.Name) is not { } slot)
+            {
+                violations.Add(input.Name, "is not an input of the model");
+                continue;
+            }
+
+            if (!slot.TryBegin(violations)) continue;
+            if (input.Shape.Count > MaxRank)
+            {
+                violations.Add(input.Name, $"must have shape {slot.Layout.ShapeText}");
+                continue;
+            }
+
+            for (var d = 0; d < input.Shape.Count; d++) shape[d] = input.Shape[d];
+            if (!slot.TryShape(input.Datatype, shape[..input.Shape.Count], violations)) continue;
+            if (!isRaw) TypedTensors.Read(input.Contents, slot, violations);
+            else if (TypedTensors.HasAny(input.Contents)) violations.Add(input.Name, "must not have contents beside raw_input_contents");
+            else RawTensors.Read(request.RawInputContents[i].Span, slot, violations);
+        }
+
+        workspace.Check(violations);
+    }
+
+    private const int MaxRank = 16;
+
+    private static ModelInferResponse Write(ModelInferRequest request, Prediction prediction)
+    {
+        var answer = new ModelInferResponse
+        {
+            ModelName = prediction.Model.Model,
+            ModelVersion = prediction.Model.VersionText,
+            Id = request.Id,
+        };
+        answer.Parameters.Add("prediction_id", new InferParameter { StringParam = prediction.Id });
+        var isRaw = request.RawInputContents.Count > 0;
+        if (request.Outputs.Count == 0)
+        {
+            foreach (var output in prediction.Outputs) Add(answer, output, isRaw);
+        }
+
+        foreach (var requested in request.Outputs) Add(answer, RequestedOutputs.Find(prediction, requested.Name), isRaw);
+        return answer;
+    }
+
+    private static void Add(ModelInferResponse answer, OutputTensor output, bool isRaw)
+    {
+        var tensor = new ModelInferResponse.Types.InferOutputTensor
+        {
+            Name = output.Layout.Name,
+            Datatype = output.Layout.Datatype.Name,
+        };
+        tensor.Shape.AddRange(output.Shape.AsSpan());
+        if (isRaw) answer.RawOutputContents.Add(UnsafeByteOperations.UnsafeWrap(RawTensors.Write(output)));
+        else tensor.Contents = TypedTensors.Write(output);
+        answer.Outputs.Add(tensor);
+    }
+
+    private static ModelMetadataResponse.Types.TensorMetadata Describe(TensorLayout layout)
+    {
+        var tensor = new ModelMetadataResponse.Types.TensorMetadata { Name = layout.Name, Datatype = layout.Datatype.Name };
+        tensor.Shape.AddRange(layout.Shape.AsSpan());
+        return tensor;
+    }
+}

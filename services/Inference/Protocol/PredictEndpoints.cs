@@ -1,0 +1,136 @@
+using System.Text.Json;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using MlOps.Contracts.Features.V1;
+using MlOps.Contracts.Inference.V1;
+using MlOps.Inference.Models;
+using MlOps.Inference.Predictions;
+
+namespace MlOps.Inference.Protocol;
+
+/// <summary>Predictions by entity keys over REST. Numbers are the same doubles as over gRPC.</summary>
+internal static class PredictEndpoints
+{
+    private static readonly JsonWriterOptions Fast = new() { SkipValidation = true };
+
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var v1 = app.MapGroup("/v1/models/{model}").WithTags("Predictions by entity");
+        v1.MapPost("/predict", PredictAsync).WithSummary("Predicts from rows of entity keys and features");
+        v1.MapPost("/versions/{version}/predict", PredictAsync).WithSummary("The same by a chosen version or alias");
+    }
+
+    private static async Task PredictAsync(
+        string model, string? version, HttpContext http, ModelHost host, PredictRows predictRows, Predictor predictor,
+        InferenceTelemetry telemetry, TimeProvider time, CancellationToken ct)
+    {
+        var call = Call.Begin(http.Request, "rest", time);
+        LoadedModel? found = null;
+        try
+        {
+            RowsJsonRequest request;
+            using (var body = await RequestBody.ReadAsync(http.Request, ct)) request = RowsJson.Read(body.Span);
+            using var lease = await host.AcquireAsync(model, call.SelectorOf(version), ct);
+            found = lease.Model;
+            using var workspace = found.RentWorkspace();
+            var features = await predictRows.FillAsync(found, workspace, request.Rows, ct);
+            using (var prediction = predictor.Predict(found, workspace, call))
+            {
+                call.Announce(prediction, http.Response.Headers);
+                Write(request, call, workspace, prediction, features);
+            }
+
+            await JsonAnswer.SendAsync(http.Response, workspace.Answer.WrittenMemory, ct);
+        }
+        catch (Exception e) when (telemetry.CountFailure(found, call, e))
+        {
+            throw;
+        }
+    }
+
+    private static void Write(
+        RowsJsonRequest request, Call call, Workspace workspace, Prediction prediction, GetOnlineFeaturesResponse? features)
+    {
+        using var writer = new Utf8JsonWriter(workspace.Answer, Fast);
+        writer.WriteStartObject();
+        writer.WriteString("model"u8, prediction.Model.Model);
+        writer.WriteString("version"u8, prediction.Model.VersionText);
+        writer.WriteString("variant"u8, call.Variant);
+        writer.WriteString("prediction_id"u8, prediction.Id);
+        writer.WriteStartArray("predictions"u8);
+        for (var row = 0; row < prediction.Rows; row++) WriteRow(writer, prediction, row);
+        writer.WriteEndArray();
+        if (request.IncludeFeatures) WriteFeatures(writer, request, workspace, features);
+        writer.WriteEndObject();
+    }
+
+    // One output: its value. Several: an object of them by name.
+    private static void WriteRow(Utf8JsonWriter writer, Prediction prediction, int row)
+    {
+        var outputs = prediction.Outputs;
+        if (outputs.Length != 1) writer.WriteStartObject();
+        foreach (var output in outputs)
+        {
+            if (outputs.Length != 1) writer.WritePropertyName(output.Layout.NameUtf8);
+            var width = output.Count / prediction.Rows;
+            if (width != 1) writer.WriteStartArray();
+            for (var at = row * width; at < (row + 1) * width; at++) WriteValue(writer, output, at);
+            if (width != 1) writer.WriteEndArray();
+        }
+
+        if (outputs.Length != 1) writer.WriteEndObject();
+    }
+
+    private static void WriteValue(Utf8JsonWriter writer, OutputTensor output, int i)
+    {
+        if (output.Layout.Datatype.IsFloating) WriteNumber(writer, output.NumberAt(i));
+        else JsonValues.Write(writer, output, i);
+    }
+
+    private static void WriteFeatures(
+        Utf8JsonWriter writer, RowsJsonRequest request, Workspace workspace, GetOnlineFeaturesResponse? features)
+    {
+        writer.WriteStartArray("features"u8);
+        for (var row = 0; row < workspace.Rows; row++)
+        {
+            writer.WriteStartObject();
+            foreach (var slot in workspace.Inputs) WriteFeature(writer, slot, row);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteStartArray("origins"u8);
+        foreach (var slot in workspace.Inputs) WriteOrigin(writer, FeatureOrigins.Of(slot, request.Rows, features));
+        writer.WriteEndArray();
+    }
+
+    private static void WriteFeature(Utf8JsonWriter writer, InputSlot slot, int row)
+    {
+        var datatype = slot.Layout.Datatype;
+        writer.WritePropertyName(slot.Layout.NameUtf8);
+        if (datatype.IsText) writer.WriteStringValue(slot.Text(row));
+        else if (datatype.Element == TensorElementType.Bool) writer.WriteBooleanValue(slot.Bytes[row] != 0);
+        else if (datatype.IsFloating) WriteNumber(writer, Tensors.NumberAt(datatype, slot.Bytes, row));
+        else writer.WriteNumberValue(Tensors.IntegerAt(datatype, slot.Bytes, row));
+    }
+
+    private static void WriteOrigin(Utf8JsonWriter writer, FeatureOrigin origin)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name"u8, origin.Name);
+        writer.WriteString("source"u8, origin.Source);
+        writer.WriteStartArray("statuses"u8);
+        foreach (var status in origin.Statuses) writer.WriteStringValue(status);
+        writer.WriteEndArray();
+        writer.WriteStartArray("event_time_micros"u8);
+        foreach (var at in origin.EventTimeMicros) writer.WriteNumberValue(at);
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    // JSON has no NaN and no infinities.
+    private static void WriteNumber(Utf8JsonWriter writer, double value)
+    {
+        if (double.IsFinite(value)) writer.WriteNumberValue(value);
+        else writer.WriteNullValue();
+    }
+}

@@ -1,0 +1,82 @@
+using System.Buffers.Binary;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using MlOps.Inference.Predictions;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference.Protocol;
+
+/// <summary>
+/// Tensors as bytes: little-endian values one after another; BYTES elements each behind a 4-byte little-endian length.
+/// </summary>
+internal static class RawTensors
+{
+    public static void Read(ReadOnlySpan<byte> raw, InputSlot slot, Violations violations)
+    {
+        var name = slot.Layout.Name;
+        if (slot.Layout.Datatype.IsText)
+        {
+            ReadTexts(raw, slot, violations);
+            return;
+        }
+
+        var size = (long)slot.Expected * slot.Layout.Datatype.Size;
+        if (raw.Length != size)
+        {
+            violations.Add(name, $"must have {size} raw bytes for {slot.Expected} {slot.Layout.Datatype.Name} values, not {raw.Length}");
+            return;
+        }
+
+        if (slot.Layout.Datatype.Element == TensorElementType.Bool && raw.IndexOfAnyExceptInRange((byte)0, (byte)1) >= 0)
+        {
+            violations.Add(name, "must have raw BOOL values of 0 or 1");
+            return;
+        }
+
+        raw.CopyTo(slot.Reserve(slot.Expected));
+    }
+
+    public static byte[] Write(OutputTensor output)
+    {
+        if (!output.Layout.Datatype.IsText) return output.Bytes.ToArray();
+        var size = 0;
+        for (var i = 0; i < output.Count; i++) size += 4 + output.Text(i).Length;
+        var raw = new byte[size];
+        var rest = raw.AsSpan();
+        for (var i = 0; i < output.Count; i++)
+        {
+            var text = output.Text(i);
+            BinaryPrimitives.WriteInt32LittleEndian(rest, text.Length);
+            text.CopyTo(rest[4..]);
+            rest = rest[(4 + text.Length)..];
+        }
+
+        return raw;
+    }
+
+    private static void ReadTexts(ReadOnlySpan<byte> raw, InputSlot slot, Violations violations)
+    {
+        while (raw.Length >= 4)
+        {
+            var length = BinaryPrimitives.ReadUInt32LittleEndian(raw);
+            if (length > raw.Length - 4) break;
+            if (slot.Count == slot.Expected || !slot.TryAppendText(raw.Slice(4, (int)length)))
+            {
+                violations.Add(slot.Layout.Name, slot.Count == slot.Expected
+                    ? $"must have {slot.Expected} BYTES elements, not more"
+                    : $"must be UTF-8 text (value {slot.Count})");
+                return;
+            }
+
+            raw = raw[(4 + (int)length)..];
+        }
+
+        if (raw.Length > 0)
+        {
+            violations.Add(slot.Layout.Name, "must have raw BYTES elements that end with the buffer, each behind its 4-byte length");
+        }
+        else if (slot.Count != slot.Expected)
+        {
+            violations.Add(slot.Layout.Name, $"must have {slot.Expected} BYTES elements, not {slot.Count}");
+        }
+    }
+}

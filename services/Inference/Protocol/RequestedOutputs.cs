@@ -1,0 +1,37 @@
+using MlOps.Inference.Models;
+using MlOps.Inference.Predictions;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference.Protocol;
+
+/// <summary>The outputs a request asks for by name; none named means all.</summary>
+internal static class RequestedOutputs
+{
+    /// <exception cref="InvalidRequestException">OUTPUT_INVALID: a name is not an output of the model.</exception>
+    public static void Check(LoadedModel model, IEnumerable<string> names)
+    {
+        var violations = new Violations();
+        foreach (var name in names) violations.AddIf(!Has(model, name), name, "is not an output of the model");
+        violations.ThrowIfAny("OUTPUT_INVALID");
+    }
+
+    public static OutputTensor Find(Prediction prediction, string name)
+    {
+        foreach (var output in prediction.Outputs)
+        {
+            if (output.Layout.Name == name) return output;
+        }
+
+        throw new ArgumentException("The name was not checked.", nameof(name));
+    }
+
+    private static bool Has(LoadedModel model, string name)
+    {
+        foreach (var output in model.Outputs)
+        {
+            if (output.Name == name) return true;
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,114 @@
+using System.Text.Json;
+using MlOps.Contracts.Tables.V1;
+using MlOps.ServiceDefaults;
+
+namespace MlOps.Inference.Protocol;
+
+/// <summary>What a predict request by rows asks for.</summary>
+internal readonly record struct RowsJsonRequest(Table Rows, bool IncludeFeatures);
+
+/// <summary>
+/// Reads rows of named values: <c>{"rows":[{"origin":"ATL","distance":719}],"include_features":false}</c>.
+/// A column's kind is that of its values; whole numbers are integers unless one of them has a fraction.
+/// </summary>
+internal static class RowsJson
+{
+    /// <exception cref="InvalidRequestException">JSON_INVALID: not JSON, or not of this form.</exception>
+    public static RowsJsonRequest Read(ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(body);
+            return ReadRequest(ref reader);
+        }
+        catch (JsonException e)
+        {
+            throw Invalid($"The body is not valid JSON: {e.Message}");
+        }
+    }
+
+    private static RowsJsonRequest ReadRequest(ref Utf8JsonReader reader)
+    {
+        Table? rows = null;
+        var includeFeatures = false;
+        reader.Read();
+        Expect(ref reader, JsonTokenType.StartObject, "the request must be an object");
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("rows"u8))
+            {
+                if (rows is not null) throw Invalid("'rows' is given twice");
+                rows = ReadRows(ref reader);
+            }
+            else if (reader.ValueTextEquals("include_features"u8))
+            {
+                reader.Read();
+                if (reader.TokenType is not (JsonTokenType.True or JsonTokenType.False))
+                {
+                    throw Invalid("'include_features' must be true or false");
+                }
+
+                includeFeatures = reader.GetBoolean();
+            }
+            else
+            {
+                throw Invalid($"'{reader.GetString()}' is not known; there are 'rows' and 'include_features'");
+            }
+        }
+
+        // Reads on, so that anything behind the object is an error.
+        reader.Read();
+        return new RowsJsonRequest(rows ?? throw Invalid("'rows' is missing"), includeFeatures);
+    }
+
+    private static Table ReadRows(ref Utf8JsonReader reader)
+    {
+        var columns = new List<ColumnDraft>();
+        reader.Read();
+        Expect(ref reader, JsonTokenType.StartArray, "'rows' must be an array");
+        var row = 0;
+        for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; row++)
+        {
+            Expect(ref reader, JsonTokenType.StartObject, $"'rows[{row}]' must be an object");
+            for (var i = 0; reader.Read() && reader.TokenType == JsonTokenType.PropertyName; i++)
+            {
+                var column = Find(ref reader, columns, i);
+                reader.Read();
+                if (column.Count > row) throw Invalid($"'rows[{row}].{column.Name}' is given twice");
+                column.PadTo(row);
+                if (!column.TryAdd(ref reader)) throw Invalid($"'rows[{row}].{column.Name}' must be {column.Word}");
+            }
+        }
+
+        var table = new Table();
+        foreach (var column in columns)
+        {
+            column.PadTo(row);
+            table.Columns.Add(column.ToColumn());
+        }
+
+        return table;
+    }
+
+    // Rows mostly keep the order of the first.
+    private static ColumnDraft Find(ref Utf8JsonReader reader, List<ColumnDraft> columns, int hint)
+    {
+        for (var i = 0; i < columns.Count; i++)
+        {
+            var column = columns[(hint + i) % columns.Count];
+            if (reader.ValueTextEquals(column.Name)) return column;
+        }
+
+        // A property name is never null.
+        var made = new ColumnDraft(reader.GetString()!);
+        columns.Add(made);
+        return made;
+    }
+
+    private static void Expect(ref Utf8JsonReader reader, JsonTokenType token, string rule)
+    {
+        if (reader.TokenType != token) throw Invalid(rule);
+    }
+
+    private static InvalidRequestException Invalid(string message) => new("JSON_INVALID", message);
+}

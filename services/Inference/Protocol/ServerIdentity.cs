@@ -1,0 +1,10 @@
+namespace MlOps.Inference.Protocol;
+
+/// <summary>How the server names itself and its platform to clients.</summary>
+internal static class ServerIdentity
+{
+    public const string Name = "mlops-inference";
+    public const string Platform = "onnxruntime_onnx";
+
+    public static string Version { get; } = typeof(ServerIdentity).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
+}
