@@ -46,7 +46,7 @@ internal sealed class LoadedModel(
             var before = Interlocked.CompareExchange(ref _leases, seen + 1, seen);
             if (before == seen)
             {
-                Volatile.Write(ref _lastUsed, now);
+                Touch(now);
                 return true;
             }
 
@@ -55,6 +55,8 @@ internal sealed class LoadedModel(
 
         return false;
     }
+
+    public void Touch(long now) => Volatile.Write(ref _lastUsed, now);
 
     /// <summary>Returns a lease; the host's own counts as one.</summary>
     public void Release()

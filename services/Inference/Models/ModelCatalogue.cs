@@ -13,12 +13,11 @@ internal sealed partial class ModelCatalogue(
     RegistryService.RegistryServiceClient registry, TimeProvider time, ILogger<ModelCatalogue> logger) : IDisposable
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan FreshEnough = TimeSpan.FromSeconds(1);
     private readonly SemaphoreSlim _turn = new(1);
     private readonly Lock _routing = new();
     private volatile FrozenDictionary<string, ModelRoutes> _wanted = FrozenDictionary<string, ModelRoutes>.Empty;
     private volatile FrozenDictionary<string, ModelRoutes> _served = FrozenDictionary<string, ModelRoutes>.Empty;
-    private long? _refreshedAt;
+    private long? _askedAt;
 
     public FrozenDictionary<string, ModelRoutes> Wanted => _wanted;
 
@@ -70,7 +69,7 @@ internal sealed partial class ModelCatalogue(
     private async Task<int> FindAnewAsync(
         string model, string selector, Func<string, int, bool> isLoaded, CancellationToken ct)
     {
-        await RefreshIfStaleAsync(isLoaded, ct);
+        await RefreshSinceAsync(time.GetTimestamp(), isLoaded, ct);
         if (Find(model, selector) is { } version) return version;
         if (Failure is { } failure)
         {
@@ -83,14 +82,13 @@ internal sealed partial class ModelCatalogue(
             : new NotFoundException("MODEL_NOT_FOUND", $"There is no model '{model}'.");
     }
 
-    // At most one question a second, however many requests name what does not exist.
-    private async Task RefreshIfStaleAsync(Func<string, int, bool> isLoaded, CancellationToken ct)
+    // One question at a time, however many requests name what does not exist: all that came before it share its answer.
+    private async Task RefreshSinceAsync(long arrivedAt, Func<string, int, bool> isLoaded, CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
         try
         {
-            if (_refreshedAt is { } at && time.GetElapsedTime(at) < FreshEnough) return;
-            await RefreshInTurnAsync(isLoaded, ct);
+            if (_askedAt is null || _askedAt < arrivedAt) await RefreshInTurnAsync(isLoaded, ct);
         }
         catch (RpcException e) when (!ct.IsCancellationRequested)
         {
@@ -104,6 +102,7 @@ internal sealed partial class ModelCatalogue(
 
     private async Task RefreshInTurnAsync(Func<string, int, bool> isLoaded, CancellationToken ct)
     {
+        _askedAt = time.GetTimestamp();
         try
         {
             var answer = await registry.ListModelsAsync(
@@ -118,10 +117,6 @@ internal sealed partial class ModelCatalogue(
         {
             Failure = e.Status.Detail;
             throw;
-        }
-        finally
-        {
-            _refreshedAt = time.GetTimestamp();
         }
     }
 

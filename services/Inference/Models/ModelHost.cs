@@ -134,13 +134,14 @@ internal sealed partial class ModelHost(
         .GetOrAdd((model, version), static key => new VersionSlot(key.Model, key.Version))
         .LoadAsync(() => loader.LoadAsync(model, version, _stopping.Token), Settle, time);
 
-    // Moves aliases to versions that became ready and unloads the longest unused beyond the bound.
-    private void Settle()
+    // Moves aliases to the version that became ready and unloads the longest unused beyond the bound, but never that one.
+    private void Settle(VersionSlot ready)
     {
         catalogue.Route(IsLoaded);
         var surplus = _slots.Values.Count(s => s.Loaded is not null) - options.Value.MaxLoadedVersions;
         if (surplus <= 0) return;
         var kept = Wanted();
+        kept.Add((ready.Model, ready.Version));
         foreach (var (model, routes) in catalogue.Served)
         {
             kept.UnionWith(routes.Aliases.Values.Append(routes.Latest).Select(version => (model, version)));

@@ -51,8 +51,8 @@ internal sealed partial class ModelLoader(
         {
             loaded = new LoadedModel(
                 entry.Model, entry.Version, entry.FeatureService, session,
-                LayoutsOf("input", session.InputMetadata, entry.Signature?.Inputs),
-                LayoutsOf("output", session.OutputMetadata, entry.Signature?.Outputs));
+                LayoutsOf("input", session.InputMetadata, entry.Signature.Inputs),
+                LayoutsOf("output", session.OutputMetadata, entry.Signature.Outputs));
             using var workspace = loaded.RentWorkspace();
             workspace.FillForWarmUp();
             using var outputs = workspace.Run();
@@ -66,11 +66,9 @@ internal sealed partial class ModelLoader(
         }
     }
 
-    // Without a signature the graph speaks for itself, and nothing forbids NaN.
     private static TensorLayout[] LayoutsOf(
-        string kind, IReadOnlyDictionary<string, NodeMetadata> graph, IReadOnlyList<TensorSpec>? signature)
+        string kind, IReadOnlyDictionary<string, NodeMetadata> graph, IReadOnlyList<TensorSpec> signature)
     {
-        if (signature is null or { Count: 0 }) return [.. graph.Select(node => LayoutOf(kind, node.Key, node.Value, null))];
         var surplus = graph.Keys.Except(signature.Select(spec => spec.Name)).FirstOrDefault();
         if (kind == "input" && surplus is not null) throw Mismatch(kind, surplus, "is not in the signature");
         return
@@ -81,12 +79,11 @@ internal sealed partial class ModelLoader(
         ];
     }
 
-    private static TensorLayout LayoutOf(string kind, string name, NodeMetadata node, TensorSpec? spec)
+    private static TensorLayout LayoutOf(string kind, string name, NodeMetadata node, TensorSpec spec)
     {
         if (!node.IsTensor) throw Mismatch(kind, name, "is not a tensor");
         var datatype = Datatype.Of(node.ElementDataType)
             ?? throw Mismatch(kind, name, $"has element type {node.ElementDataType}, which is not served");
-        if (spec is null) return new TensorLayout(name, datatype, [.. node.Dimensions.Select(d => (long)d)], isNullable: true);
         if (spec.Datatype != datatype.Name)
         {
             throw Mismatch(kind, name, $"is {datatype.Name} in the graph and {spec.Datatype} in the signature");

@@ -23,9 +23,9 @@ internal sealed class VersionSlot(string model, int version)
 
     /// <summary>Joins the load under way or starts one; an attempt that failed less than a second ago is not repeated.</summary>
     /// <param name="load">Makes the version ready.</param>
-    /// <param name="settle">Runs once it is, before any waiter goes on.</param>
+    /// <param name="settle">Runs with this slot once it is, before any waiter goes on.</param>
     /// <param name="time">The clock of the retry delay.</param>
-    public Task<LoadedModel> LoadAsync(Func<Task<LoadedModel>> load, Action settle, TimeProvider time)
+    public Task<LoadedModel> LoadAsync(Func<Task<LoadedModel>> load, Action<VersionSlot> settle, TimeProvider time)
     {
         lock (_lock)
         {
@@ -40,7 +40,7 @@ internal sealed class VersionSlot(string model, int version)
         }
     }
 
-    private async Task<LoadedModel> LoadOnceAsync(Func<Task<LoadedModel>> load, Action settle, TimeProvider time)
+    private async Task<LoadedModel> LoadOnceAsync(Func<Task<LoadedModel>> load, Action<VersionSlot> settle, TimeProvider time)
     {
         await Task.Yield();
         try
@@ -52,7 +52,8 @@ internal sealed class VersionSlot(string model, int version)
                 _loaded = loaded;
             }
 
-            settle();
+            loaded.Touch(time.GetTimestamp());
+            settle(this);
             return loaded;
         }
         catch (Exception e)

@@ -37,7 +37,7 @@ internal readonly struct OutputTensor(TensorLayout layout, OrtValue value, long[
     public ReadOnlySpan<T> As<T>() where T : unmanaged => MemoryMarshal.Cast<byte, T>(Bytes);
 
     /// <summary>The value as a double; NaN for text.</summary>
-    public double NumberAt(int i) => Tensors.NumberAt(layout.Datatype, Bytes, i);
+    public double NumberAt(int i) => layout.Datatype.IsText ? double.NaN : Tensors.NumberAt(layout.Datatype, Bytes, i);
 
     private static int CountOf(long[] shape)
     {

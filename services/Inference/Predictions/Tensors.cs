@@ -14,7 +14,6 @@ internal static class Tensors
         TensorElementType.Double => At<double>(bytes, i),
         TensorElementType.Float16 => (double)At<System.Half>(bytes, i),
         TensorElementType.UInt64 => At<ulong>(bytes, i),
-        TensorElementType.String => double.NaN,
         _ => IntegerAt(datatype, bytes, i),
     };
 
