@@ -116,8 +116,9 @@ build() {
     is_built && return 0
     local started
     started=$(mktemp)
+    # Under timeout it is a process group of its own: what ends it ends its workers too.
     quietly "build: compiling (the first time takes a few minutes)" \
-        dotnet build MlOps.Aspire.sln -c Release -v q -nologo -p:UseSharedCompilation=false
+        timeout -k 5 3600 dotnet build MlOps.Aspire.sln -c Release -v q -nologo -p:UseSharedCompilation=false
     # What was edited meanwhile may or may not be in it: no stamp, the next command builds again.
     [[ -n $(newer_than "$started") ]] || touch "$build_stamp"
     rm -f "$started"

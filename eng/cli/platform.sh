@@ -43,10 +43,20 @@ Runs the benchmarks (all, or those named) from a Release build.
 HELP
 }
 
+# address NAME: rest, grpc or dashboard, as the AppHost announced it once it was up. Ports may be 0, "any free one".
+address() { sed -nE "s/.*\"$1\":\"([^\"]+)\".*/\1/p" "$MLOPS_STATE/endpoints.json" 2>/dev/null; }
+is_announced() { [[ -s $MLOPS_STATE/endpoints.json ]]; }
 show_addresses() {
-    say "  REST       http://127.0.0.1:$MLOPS_REST_PORT"
-    say "  gRPC       http://127.0.0.1:$MLOPS_GRPC_PORT"
-    say "  dashboard  http://127.0.0.1:$MLOPS_DASHBOARD_PORT"
+    is_announced || { say "  not up yet"; return; }
+    say "  REST       $(address rest)"
+    say "  gRPC       $(address grpc)"
+    say "  dashboard  $(address dashboard)"
+}
+is_healthy() {
+    is_announced || return 1
+    local rest
+    rest=$(address rest)
+    [[ $(http_status "${rest##*:}" /health) == 200 ]]
 }
 
 # Takes the lock as descriptor 9, to be inherited by the AppHost; fails when a platform is there.
@@ -69,13 +79,8 @@ apphost_pid() {
 }
 note_pid() { printf '%s %s\n' "$1" "$(start_time "$1")" >"$MLOPS_STATE/pid"; }
 
-# The platform that runs may be on other ports than the environment says now.
-use_its_ports() {
-    read -r MLOPS_REST_PORT MLOPS_GRPC_PORT MLOPS_DASHBOARD_PORT <"$MLOPS_STATE/ports" || true
-}
-
 parts_needed() {
-    if ! has_patchy_feed && container_engine >/dev/null; then
+    if [[ ${MLOPS_SERVERS:-} != native ]] && ! has_patchy_feed && container_engine >/dev/null; then
         say xgboost setpriv
     else
         say "${SERVER_PARTS[@]}"
@@ -86,16 +91,14 @@ ready_to_start() {
     command -v flock >/dev/null || fail "flock is missing; install util-linux"
     if ! take_lock; then
         say "The platform is running already (process $(apphost_pid || say 'unknown, it may be stopping'), data in $MLOPS_STATE):"
-        use_its_ports
         show_addresses
         exit 1
     fi
     note_pid $$
     local name
     for name in MLOPS_REST_PORT MLOPS_GRPC_PORT MLOPS_DASHBOARD_PORT; do
-        ! is_listening "${!name}" || fail "port ${!name} is taken by another program; set $name to a free one"
+        [[ ${!name} == 0 ]] || ! is_listening "${!name}" || fail "port ${!name} is taken by another program; set $name to a free one"
     done
-    say "$MLOPS_REST_PORT $MLOPS_GRPC_PORT $MLOPS_DASHBOARD_PORT" >"$MLOPS_STATE/ports"
     # shellcheck disable=SC2046  # words on purpose
     prepare $(parts_needed)
 }
@@ -124,6 +127,7 @@ run_up() {
 start_in_background() {
     local log=$MLOPS_STATE/apphost.log pid follower deadline=$((SECONDS + 300))
     : >"$log"
+    rm -f "$MLOPS_STATE/endpoints.json"
     setsid "$@" dotnet "$apphost" >"$log" 2>&1 </dev/null &
     pid=$!
     note_pid "$pid"
@@ -131,7 +135,7 @@ start_in_background() {
     at_end=(stop_platform)
     tail -n +1 -f --pid="$pid" "$log" &
     follower=$!
-    until [[ $(http_status "$MLOPS_REST_PORT" /health) == 200 ]]; do
+    until is_healthy; do
         if [[ ! -d /proc/$pid || $SECONDS -gt $deadline ]]; then
             end_follower "$follower"
             say "The platform did not start. The end of $log:" >&2
@@ -142,8 +146,7 @@ start_in_background() {
     done
     end_follower "$follower"
     at_end=()
-    say "The platform is up (process $pid, log in $log):"
-    show_addresses
+    say "It runs in the background (process $pid, log in $log)."
 }
 end_follower() {
     kill "$1" 2>/dev/null || true
@@ -166,7 +169,7 @@ stop_platform() {
         [[ $((SECONDS - start)) -lt 90 ]] || { say "  some of its processes are still there" >&2; return 1; }
         sleep 0.1
     done
-    rm -f "$MLOPS_STATE/pid" "$MLOPS_STATE/ports"
+    rm -f "$MLOPS_STATE/pid"
     say "  stopped"
 }
 
@@ -199,8 +202,8 @@ run_demo() {
         shift
     done
     if is_up; then
+        is_healthy || fail "a platform is there but it is not healthy; see $MLOPS_STATE/apphost.log, or ./mlops down"
         say "Using the platform that is running"
-        use_its_ports
         require_dotnet
     else
         ready_to_start
@@ -213,7 +216,7 @@ run_demo() {
         fi
     fi
     [[ -f samples/flights/bin/Release/net10.0/MlOps.Flights.dll ]] || build
-    run_child env MLOPS_REST="http://127.0.0.1:$MLOPS_REST_PORT" MLOPS_GRPC="http://127.0.0.1:$MLOPS_GRPC_PORT" \
+    run_child env MLOPS_REST="$(address rest)" MLOPS_GRPC="$(address grpc)" \
         dotnet samples/flights/bin/Release/net10.0/MlOps.Flights.dll demo "${arguments[@]}" || status=$?
     exit "$status"
 }

@@ -156,7 +156,8 @@ run_test() {
     projects+=(EndToEnd.Tests) # last: it shows failures that the others explain better
     [[ ${#wanted[@]} -eq 0 ]] || projects=("${wanted[@]}")
 
-    local parts=(xgboost setpriv)
+    local parts
+    read -ra parts < <(parts_needed) # for the platform that EndToEnd starts
     [[ -n ${MLOPS_TEST_POSTGRES:-} ]] || parts+=(postgres)
     [[ -n ${MLOPS_TEST_REDIS:-} ]] || parts+=(redis)
     [[ -n ${MLOPS_TEST_RABBITMQ:-} ]] || parts+=(rabbitmq)
