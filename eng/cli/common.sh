@@ -36,11 +36,13 @@ start_time() {
 # Runs a command so that signals to ./mlops end it at once, and so that it dies with ./mlops. Its exit code is ours.
 # It gets no lock (descriptor 9): what a build leaves behind must not look like a running platform.
 child=''
+last_child=''
 run_child() {
     local status=0
     if find_setpriv >/dev/null; then set -- setpriv --pdeathsig TERM "$@"; fi
     "$@" 9>&- &
     child=$!
+    last_child=$child
     wait "$child" || status=$?
     child=''
     return "$status"
@@ -112,22 +114,37 @@ is_built() {
     [[ -f $build_stamp && -f AppHost/bin/Release/net10.0/MlOps.AppHost.dll && -z $(newer_than "$build_stamp" '*') ]] &&
         [[ ! eng/feed/.local/feed.props -nt $build_stamp ]]
 }
+end_build() { kill -s TERM -- "-$last_child" 2>/dev/null || true; }
 build() {
     is_built && return 0
     local started
     started=$(mktemp)
-    # Under timeout it is a process group of its own: what ends it ends its workers too.
+    # A compiler server of its own (many times faster than none), and under timeout a process group of its own, so that
+    # neither it nor a worker stays behind.
+    at_end+=(end_build)
     quietly "build: compiling (the first time takes a few minutes)" \
-        timeout -k 5 3600 dotnet build MlOps.Aspire.sln -c Release -v q -nologo -p:UseSharedCompilation=false
+        timeout -k 5 3600 dotnet build MlOps.Aspire.sln -c Release -v q -nologo -p:SharedCompilationId="mlops-$$"
+    end_build
+    at_end=()
     # What was edited meanwhile may or may not be in it: no stamp, the next command builds again.
     [[ -n $(newer_than "$started") ]] || touch "$build_stamp"
     rm -f "$started"
 }
 
-# prepare [PART...]: packages, servers and libraries (all unless named) and a Release build.
+# The servers and libraries the platform needs here; only the feed's state tells whether containers can be used.
+parts_needed() {
+    if [[ ${MLOPS_SERVERS:-} != native ]] && ! has_patchy_feed && container_engine >/dev/null; then
+        say xgboost setpriv
+    else
+        say "${SERVER_PARTS[@]}"
+    fi
+}
+
+# prepare [PART...]: packages, what the platform and the named parts need, and a Release build.
 prepare() {
     require_dotnet
     run_child eng/feed/prepare.sh
-    run_child eng/servers/install.sh "$@"
+    # shellcheck disable=SC2046  # words on purpose
+    run_child eng/servers/install.sh $(parts_needed) "$@"
     build
 }

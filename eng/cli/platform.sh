@@ -79,14 +79,6 @@ apphost_pid() {
 }
 note_pid() { printf '%s %s\n' "$1" "$(start_time "$1")" >"$MLOPS_STATE/pid"; }
 
-parts_needed() {
-    if [[ ${MLOPS_SERVERS:-} != native ]] && ! has_patchy_feed && container_engine >/dev/null; then
-        say xgboost setpriv
-    else
-        say "${SERVER_PARTS[@]}"
-    fi
-}
-
 ready_to_start() {
     command -v flock >/dev/null || fail "flock is missing; install util-linux"
     if ! take_lock; then
@@ -99,8 +91,7 @@ ready_to_start() {
     for name in MLOPS_REST_PORT MLOPS_GRPC_PORT MLOPS_DASHBOARD_PORT; do
         [[ ${!name} == 0 ]] || ! is_listening "${!name}" || fail "port ${!name} is taken by another program; set $name to a free one"
     done
-    # shellcheck disable=SC2046  # words on purpose
-    prepare $(parts_needed)
+    prepare
 }
 
 apphost=AppHost/bin/Release/net10.0/MlOps.AppHost.dll
@@ -138,9 +129,7 @@ start_in_background() {
     until is_healthy; do
         if [[ ! -d /proc/$pid || $SECONDS -gt $deadline ]]; then
             end_follower "$follower"
-            say "The platform did not start. The end of $log:" >&2
-            tail -n 40 "$log" >&2
-            exit 1
+            fail "the platform did not start; what it said is above and in $log"
         fi
         sleep 0.3
     done
