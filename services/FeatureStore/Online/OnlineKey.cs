@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.Extensions.Options;
 using MlOps.FeatureStore.Definitions;
@@ -16,8 +17,11 @@ internal sealed class OnlineKey(IOptions<OnlineOptions> options)
 {
     private readonly string _prefix = options.Value.KeyPrefix;
 
-    public byte[] Prefix(ViewDefinition view) =>
-        Encoding.UTF8.GetBytes($"{_prefix}:v{OnlineValue.Version}:{view.Name}:{view.Fingerprint}");
+    // Kept as long as the definition itself, and no longer.
+    private readonly ConditionalWeakTable<ViewDefinition, byte[]> _prefixes = [];
+
+    public byte[] Prefix(ViewDefinition view) => _prefixes.GetValue(
+        view, view => Encoding.UTF8.GetBytes($"{_prefix}:v{OnlineValue.Version}:{view.Name}:{view.Fingerprint}"));
 
     public static RedisKey Of(ReadOnlySpan<byte> prefix, ReadOnlySpan<string> keys)
     {
