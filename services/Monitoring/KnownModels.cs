@@ -24,6 +24,7 @@ internal sealed class KnownModels(
             "select true from prediction where model = $1 limit 1", [model], r => r.GetBoolean(0), ct);
         if (isLogged) return;
         await registry.GetModelVersionAsync(
-            new GetModelVersionRequest { Model = model }, deadline: (time.GetUtcNow() + Patience).UtcDateTime, cancellationToken: ct);
+            new GetModelVersionRequest { Model = model },
+            deadline: (time.GetUtcNow() + Patience).UtcDateTime, cancellationToken: ct);
     }
 }

@@ -6,10 +6,12 @@ internal static class Micros
     private static readonly long Least = From(DateTimeOffset.MinValue);
     private static readonly long Greatest = From(DateTimeOffset.MaxValue);
 
-    public static long From(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+    public static long From(DateTimeOffset time) =>
+        (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>Whether the time lies in the years 1 to 9999.</summary>
     public static bool IsTime(long micros) => micros >= Least && micros <= Greatest;
 
-    public static DateTimeOffset ToTime(long micros) => DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond);
+    public static DateTimeOffset ToTime(long micros) =>
+        DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond);
 }

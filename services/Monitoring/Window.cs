@@ -11,7 +11,8 @@ internal sealed record Window(DateTimeOffset? From, DateTimeOffset? To)
         var violations = new Violations();
         violations.AddIf(!Micros.IsTime(fromMicros), "from_micros", "must be a time in the years 1 to 9999");
         violations.AddIf(!Micros.IsTime(toMicros), "to_micros", "must be a time in the years 1 to 9999");
-        violations.AddIf(fromMicros != 0 && toMicros != 0 && fromMicros >= toMicros, "to_micros", "must be after from_micros");
+        violations.AddIf(
+            fromMicros != 0 && toMicros != 0 && fromMicros >= toMicros, "to_micros", "must be after from_micros");
         violations.ThrowIfAny("WINDOW_INVALID");
         return new Window(
             fromMicros == 0 ? null : Micros.ToTime(fromMicros), toMicros == 0 ? null : Micros.ToTime(toMicros));

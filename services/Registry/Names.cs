@@ -3,7 +3,9 @@ using MlOps.ServiceDefaults;
 
 namespace MlOps.Registry;
 
-/// <summary>What names and texts may look like; the lengths are those of MLflow's store, so that runs can move between both.</summary>
+/// <summary>
+/// What names and texts may look like; the lengths are those of MLflow's store, so that runs can move between both.
+/// </summary>
 internal static partial class Names
 {
     public const int MaxText = 5_000;
@@ -20,11 +22,15 @@ internal static partial class Names
     {
         if (key.Length is 0 or > 250 || !KeyPattern().IsMatch(key) || key.Split('/').Any(s => s is "" or "." or ".."))
         {
-            violations.Add(field, $"'{key}': 1 to 250 of letters, digits, _ . - space and /, a relative path without empty, . or .. parts");
+            violations.Add(
+                field, $"'{key}': 1 to 250 of letters, digits, _ . - space and /, as a path without empty, . or .. parts");
         }
     }
 
     public static bool IsRunId(string value) => RunIdPattern().IsMatch(value);
+
+    public static void CheckRunId(this Violations violations, string field, string runId) =>
+        violations.AddIf(runId.Length > 0 && !IsRunId(runId), field, "32 lower-case hex digits, or empty");
 
     public static void CheckModel(this Violations violations, string model) => violations.AddIf(
         !ModelPattern().IsMatch(model), "model", "1 to 255 of letters, digits, - _ and ., starting with a letter or digit");

@@ -41,7 +41,8 @@ internal sealed class RegistryGrpcService(
         ServerCallContext context) =>
         downloadArtifact.HandleAsync(request.Digest, responseStream.WriteAsync, context.CancellationToken);
 
-    public override Task<ModelVersion> RegisterModelVersion(RegisterModelVersionRequest request, ServerCallContext context) =>
+    public override Task<ModelVersion> RegisterModelVersion(
+        RegisterModelVersionRequest request, ServerCallContext context) =>
         registerModelVersion.HandleAsync(request, context.CancellationToken);
 
     public override Task<ModelVersion> GetModelVersion(GetModelVersionRequest request, ServerCallContext context) =>

@@ -10,10 +10,14 @@ internal sealed class RegistryMetrics
         var meter = meters.Create("MlOps.Registry");
         ArtifactBytes = meter.CreateCounter<long>(
             "mlops.registry.artifact.uploaded", "By", "Content of artifacts taken, stored before or not.");
-        RunsStarted = meter.CreateCounter<long>("mlops.registry.run.started", "{run}", "Runs started, each attempt counted.");
-        MetricPoints = meter.CreateCounter<long>("mlops.registry.run.metrics", "{point}", "Metric points logged.");
-        VersionsRegistered = meter.CreateCounter<long>("mlops.registry.version.registered", "{version}", "Model versions made.");
-        AliasMoves = meter.CreateCounter<long>("mlops.registry.alias.moves", "{move}", "Aliases set to another version or deleted.");
+        RunsStarted = meter.CreateCounter<long>(
+            "mlops.registry.run.started", "{run}", "Runs started, each attempt counted.");
+        MetricPoints = meter.CreateCounter<long>(
+            "mlops.registry.run.metrics", "{point}", "Metric points logged.");
+        VersionsRegistered = meter.CreateCounter<long>(
+            "mlops.registry.version.registered", "{version}", "Model versions made.");
+        AliasMoves = meter.CreateCounter<long>(
+            "mlops.registry.alias.moves", "{move}", "Aliases set to another version or deleted.");
     }
 
     public Counter<long> ArtifactBytes { get; }

@@ -105,7 +105,7 @@ public sealed class PredictionLogTests(MonitoringFixture monitoring)
 
         await monitoring.PublishAsync(ids.Garbled, [0xFF, 0xFF, 0xFF]);
         await monitoring.PublishAsync(ids.Batch, [Records.Of(model, [8]), wrong]);
-        await monitoring.LogAsync(model, 1, Records.Of(model, [9]));
+        await monitoring.LogAsync(model, 1, Records.Of(model, [9]), Records.Of(model, [], inputs: [Records.Doubles("x", 1)]));
 
         await Eventually.Async(() => errors.Batches.Contains(ids.Batch) && errors.Batches.Contains(ids.Garbled), TimeSpan.FromSeconds(20));
         Assert.Equal(1, await monitoring.CountAsync(model));
@@ -153,7 +153,7 @@ public sealed class PredictionLogTests(MonitoringFixture monitoring)
 
     private static Google.Protobuf.ByteString Bits(byte bits) => Google.Protobuf.ByteString.CopyFrom(bits);
 
-    /// <summary>Messages are taken in order of arrival, so once a later one is logged the earlier ones were taken; a prefetch may still hold them.</summary>
+    /// <summary>Messages are taken in order, so 20 more one after the other leave no earlier one unprocessed.</summary>
     private async Task WaitUntilAllDeliveredAsync()
     {
         var last = NewModel();

@@ -52,8 +52,8 @@ internal sealed class CurrentColumn(FeatureKind kind)
                 Add(Category(slot.Kind, numbers[slot.Index]));
                 break;
             case (_, "t"):
-                var isNumber = double.TryParse(texts[slot.Index], NumberStyles.Float, CultureInfo.InvariantCulture, out var parsed);
-                Add(isNumber ? parsed : double.NaN);
+                var text = texts[slot.Index];
+                Add(double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var parsed) ? parsed : double.NaN);
                 break;
             default:
                 Add(numbers[slot.Index]);

@@ -39,7 +39,8 @@ internal sealed class CurrentColumns(NpgsqlDataSource source)
             ct);
 
     private static async Task<CurrentTraffic> ReadAsync(
-        NpgsqlCommand command, Dictionary<int, InputSlot?[]> slots, IReadOnlyList<FeatureProfile> features, CancellationToken ct)
+        NpgsqlCommand command, Dictionary<int, InputSlot?[]> slots, IReadOnlyList<FeatureProfile> features,
+        CancellationToken ct)
     {
         var rows = 0L;
         var columns = features.Select(f => new CurrentColumn(f.Kind)).ToArray();

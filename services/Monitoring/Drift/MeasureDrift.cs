@@ -28,7 +28,8 @@ internal sealed class MeasureDrift(
         if (version.ProfileDigest.Length == 0)
         {
             throw new ConflictException(
-                "PROFILE_MISSING", $"Version {version.Version} of '{version.Model}' was registered without a reference profile.");
+                "PROFILE_MISSING",
+                $"Version {version.Version} of '{version.Model}' was registered without a reference profile.");
         }
 
         var profile = await profiles.GetAsync(version.ProfileDigest, ct);

@@ -74,7 +74,11 @@ internal sealed class ReferenceProfiles(RegistryService.RegistryServiceClient re
 
     private static ReferenceProfile Parse(string digest, byte[] content)
     {
-        if (digest != "sha256:" + Convert.ToHexStringLower(SHA256.HashData(content))) throw Invalid(digest, "its content has another digest");
+        if (digest != "sha256:" + Convert.ToHexStringLower(SHA256.HashData(content)))
+        {
+            throw Invalid(digest, "its content has another digest");
+        }
+
         try
         {
             return ReferenceProfile.FromJson(content);

@@ -12,11 +12,12 @@ internal readonly record struct PredictionKey(Guid Id, int Row) : IComparable<Pr
         var dot = text.IndexOf('.', StringComparison.Ordinal);
         var id = dot < 0 ? text : text[..dot];
         var row = 0;
-        if (dot >= 0 && !int.TryParse(text.AsSpan(dot + 1), NumberStyles.None, CultureInfo.InvariantCulture, out row)) return false;
-        if (!Guid.TryParseExact(id, "N", out var guid)) return false;
+        var isRow = dot < 0 || int.TryParse(text.AsSpan(dot + 1), NumberStyles.None, CultureInfo.InvariantCulture, out row);
+        if (!isRow || !Guid.TryParseExact(id, "N", out var guid)) return false;
         key = new PredictionKey(guid, row);
         return true;
     }
 
-    public int CompareTo(PredictionKey other) => Id.CompareTo(other.Id) is not 0 and var order ? order : Row.CompareTo(other.Row);
+    public int CompareTo(PredictionKey other) =>
+        Id.CompareTo(other.Id) is not 0 and var order ? order : Row.CompareTo(other.Row);
 }

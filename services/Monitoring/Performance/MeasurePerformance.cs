@@ -21,7 +21,8 @@ internal sealed class MeasurePerformance(NpgsqlDataSource source, KnownModels mo
         if (request.BucketSeconds is < 0 or > MaxBucketSeconds)
         {
             throw new InvalidRequestException(
-                "BUCKET_INVALID", [new FieldViolation("bucket_seconds", $"must be 1 to {MaxBucketSeconds:N0}, or 0 for one bucket")]);
+                "BUCKET_INVALID",
+                [new FieldViolation("bucket_seconds", $"must be 1 to {MaxBucketSeconds:N0}, or 0 for one bucket")]);
         }
 
         // By the time an outcome was observed, only predictions with an outcome have a place.
@@ -61,5 +62,6 @@ internal sealed class MeasurePerformance(NpgsqlDataSource source, KnownModels mo
     };
 
     // Without labels there is no error, and no error is not an error of zero.
-    private static double Figure(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? double.NaN : row.GetDouble(column);
+    private static double Figure(NpgsqlDataReader row, int column) =>
+        row.IsDBNull(column) ? double.NaN : row.GetDouble(column);
 }

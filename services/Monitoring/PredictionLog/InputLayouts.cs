@@ -23,7 +23,8 @@ internal sealed class InputLayouts(NpgsqlDataSource source)
     {
         var layouts = await transaction.QueryAsync(
             "select layout_id, names, kinds from input_layout", [],
-            r => (Id: r.GetInt32(0), Layout: new InputLayout(r.GetFieldValue<string[]>(1), r.GetFieldValue<string[]>(2))), ct);
+            r => (Id: r.GetInt32(0), Layout: new InputLayout(r.GetFieldValue<string[]>(1), r.GetFieldValue<string[]>(2))),
+            ct);
         return layouts.ToDictionary(l => l.Id, l => l.Layout);
     }
 }

@@ -96,6 +96,7 @@ internal sealed partial class LogPredictions(
         await copy.CompleteAsync(ct);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Batch {BatchId} held {Count} records that were in the log already")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "Batch {BatchId} held {Count} records that were in the log already")]
     private partial void LogRepeated(Guid batchId, int count);
 }

@@ -51,9 +51,12 @@ internal sealed record LoggedRecord(Guid Id, DateTimeOffset Time, PredictionReco
             _ when record.Model.Length == 0 || record.Version.Length == 0 => "model and version must be given",
             _ when !Micros.IsTime(record.TimeMicros)
                 || Micros.ToTime(record.TimeMicros) < Earliest
-                || Micros.ToTime(record.TimeMicros) > now + ClockSkew => "time_micros must be after 1999 and not in the future",
+                || Micros.ToTime(record.TimeMicros) > now + ClockSkew =>
+                "time_micros must be after 1999 and not in the future",
             _ when columns.Any(c => c.Name.Length == 0 || c.Name.Contains('\0')) => "every column needs a name",
             _ when columns.Select(c => c.Name).Distinct().Count() != columns.Count => "a column is named twice",
+            // A model whose first output has no value per row is served, and has nothing to log.
+            _ when record.Predictions.Count == 0 => null,
             _ => columns.Select(c => Check(c, record.Predictions.Count)).FirstOrDefault(rule => rule is not null),
         };
     }
@@ -69,20 +72,23 @@ internal sealed record LoggedRecord(Guid Id, DateTimeOffset Time, PredictionReco
             Column.ValuesOneofCase.Times => column.Times.Values.Count,
             _ => -1,
         };
+        var isShort = column.Missing.Length > 0 && column.Missing.Length * 8 < rows;
         return count != rows ? $"column '{column.Name}' has {count} values for {rows} predictions"
-            : column.Missing.Length > 0 && column.Missing.Length * 8 < rows ? $"column '{column.Name}' has too short a bitmap"
+            : isShort ? $"column '{column.Name}' has too short a bitmap"
             : null;
     }
 
     /// <summary>The numbers of row <paramref name="row"/> in the layout's order; NaN where missing.</summary>
     public double[] Numbers(int row) =>
-        [.. from c in Columns where c.ValuesCase != Column.ValuesOneofCase.Texts select IsMissing(c, row) ? double.NaN : Number(c, row)];
+        [.. Columns.Where(c => !IsText(c)).Select(c => IsMissing(c, row) ? double.NaN : Number(c, row))];
 
     /// <summary>The texts of row <paramref name="row"/> in the layout's order; null where missing.</summary>
     public string?[] Texts(int row) =>
-        [.. from c in Columns where c.ValuesCase == Column.ValuesOneofCase.Texts select IsMissing(c, row) ? null : Text(c, row)];
+        [.. Columns.Where(IsText).Select(c => IsMissing(c, row) ? null : Text(c, row))];
 
     private IEnumerable<Column> Columns => Record.Inputs?.Columns ?? [];
+
+    private static bool IsText(Column column) => column.ValuesCase == Column.ValuesOneofCase.Texts;
 
     private static bool IsMissing(Column column, int row) =>
         column.Missing.Length > 0 && (column.Missing[row / 8] >> (row % 8) & 1) == 1;

@@ -30,6 +30,7 @@ internal sealed partial class AliasMoves(
         LogMoved(move.Model, move.Alias, move.FromVersion, move.ToVersion, move.Actor);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Alias {Alias} of {Model} moved from {From} to {To} by '{Actor}'")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "Alias {Alias} of {Model} moved from {From} to {To} by '{Actor}'")]
     private partial void LogMoved(string model, string alias, int? from, int? to, string actor);
 }

@@ -6,7 +6,9 @@ using Npgsql;
 
 namespace MlOps.Registry.Aliases;
 
-/// <summary>Points an alias to a version, keeps who and why, and tells of it; where it points there already, nothing happens.</summary>
+/// <summary>
+/// Points an alias to a version, keeps who and why, and tells of it; where it points there already, nothing happens.
+/// </summary>
 internal sealed class SetAlias(NpgsqlDataSource source, AliasMoves moves)
 {
     /// <exception cref="InvalidRequestException">ALIAS_INVALID</exception>

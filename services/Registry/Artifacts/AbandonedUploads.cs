@@ -1,6 +1,8 @@
 namespace MlOps.Registry.Artifacts;
 
-/// <summary>At start, removes what uploads left behind when their process died; a day's grace spares those of other replicas.</summary>
+/// <summary>
+/// At start, removes what uploads left behind when their process died; a day's grace spares those of other replicas.
+/// </summary>
 internal sealed partial class AbandonedUploads(
     ArtifactFolder folder, TimeProvider time, ILogger<AbandonedUploads> logger) : IHostedService
 {

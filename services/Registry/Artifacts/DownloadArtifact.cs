@@ -9,7 +9,8 @@ using Npgsql;
 namespace MlOps.Registry.Artifacts;
 
 /// <summary>Streams an artifact and ends well only when every byte is what was uploaded.</summary>
-internal sealed partial class DownloadArtifact(ArtifactFolder folder, NpgsqlDataSource source, ILogger<DownloadArtifact> logger)
+internal sealed partial class DownloadArtifact(
+    ArtifactFolder folder, NpgsqlDataSource source, ILogger<DownloadArtifact> logger)
 {
     private const int ChunkBytes = 256 * 1024;
 
@@ -25,7 +26,8 @@ internal sealed partial class DownloadArtifact(ArtifactFolder folder, NpgsqlData
             ?? throw new NotFoundException("ARTIFACT_UNKNOWN", $"No artifact has the digest {digest}.");
 
         await using var file = Open(digest);
-        if (file is null || file.Length != size) throw Corrupt(digest, file is null ? "the file is missing" : "its length is wrong");
+        if (file is null) throw Corrupt(digest, "the file is missing");
+        if (file.Length != size) throw Corrupt(digest, "its length is wrong");
 
         using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
@@ -65,7 +67,8 @@ internal sealed partial class DownloadArtifact(ArtifactFolder folder, NpgsqlData
     {
         LogCorrupt(digest, reason);
         return new RpcException(
-            new Status(StatusCode.DataLoss, $"The stored artifact {digest} is damaged ({reason}); upload it again to heal it."),
+            new Status(
+                StatusCode.DataLoss, $"The stored artifact {digest} is damaged ({reason}); upload it again to heal it."),
             new Metadata { { "mlops-code", "ARTIFACT_CORRUPT" } });
     }
 

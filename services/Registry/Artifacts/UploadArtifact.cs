@@ -8,9 +8,12 @@ namespace MlOps.Registry.Artifacts;
 
 /// <summary>Stores content under its SHA-256 once, however often it is uploaded; a broken upload leaves nothing.</summary>
 internal sealed class UploadArtifact(
-    ArtifactFolder folder, NpgsqlDataSource source, IOptions<RegistryOptions> options, RegistryMetrics metrics, TimeProvider time)
+    ArtifactFolder folder, NpgsqlDataSource source, IOptions<RegistryOptions> options, RegistryMetrics metrics,
+    TimeProvider time)
 {
-    /// <exception cref="InvalidRequestException">UPLOAD_MALFORMED, DIGEST_INVALID, DIGEST_MISMATCH, ARTIFACT_TOO_LARGE</exception>
+    /// <exception cref="InvalidRequestException">
+    /// UPLOAD_MALFORMED, DIGEST_INVALID, DIGEST_MISMATCH, ARTIFACT_TOO_LARGE
+    /// </exception>
     public async Task<Artifact> HandleAsync(IAsyncEnumerable<UploadArtifactRequest> parts, CancellationToken ct)
     {
         await using var enumerator = parts.GetAsyncEnumerator(ct);
@@ -62,7 +65,8 @@ internal sealed class UploadArtifact(
             if (size > options.Value.MaxArtifactBytes)
             {
                 throw new InvalidRequestException(
-                    "ARTIFACT_TOO_LARGE", $"An artifact has at most {options.Value.MaxArtifactBytes:N0} bytes (Registry:MaxArtifactBytes).");
+                    "ARTIFACT_TOO_LARGE",
+                    $"An artifact has at most {options.Value.MaxArtifactBytes:N0} bytes (Registry:MaxArtifactBytes).");
             }
 
             sha.AppendData(chunk.Span);
@@ -73,7 +77,8 @@ internal sealed class UploadArtifact(
         if (header.ExpectedDigest.Length > 0 && header.ExpectedDigest != digest)
         {
             throw new InvalidRequestException(
-                "DIGEST_MISMATCH", $"The content of {size:N0} bytes has the digest {digest}, not {header.ExpectedDigest}; upload it again.");
+                "DIGEST_MISMATCH",
+                $"The {size:N0} bytes have the digest {digest}, not {header.ExpectedDigest}; upload them again.");
         }
 
         incoming.Flush(flushToDisk: true);

@@ -10,7 +10,9 @@ namespace MlOps.Registry.Runs;
 internal sealed class CreateRun(NpgsqlDataSource source, RegistryMetrics metrics, TimeProvider time)
 {
     /// <exception cref="InvalidRequestException">RUN_INVALID, PARAMETER_CHANGED</exception>
-    /// <exception cref="ConflictException">RUN_FINISHED; RUN_ID_TAKEN by a run of another experiment, parent or data set.</exception>
+    /// <exception cref="ConflictException">
+    /// RUN_FINISHED; RUN_ID_TAKEN by a run of another experiment, parent or data set.
+    /// </exception>
     public async Task<Run> HandleAsync(CreateRunRequest request, CancellationToken ct)
     {
         Check(request);
@@ -18,7 +20,8 @@ internal sealed class CreateRun(NpgsqlDataSource source, RegistryMetrics metrics
         var run = await source.InTransactionAsync(
             async transaction =>
             {
-                if (!await TryInsertAsync(transaction, runId, request, ct)) await RestartAsync(transaction, runId, request, ct);
+                var isNew = await TryInsertAsync(transaction, runId, request, ct);
+                if (!isNew) await RestartAsync(transaction, runId, request, ct);
                 await RunEntries.WriteParametersAsync(transaction, runId, request.Parameters, ct);
                 await RunEntries.WriteTagsAsync(transaction, runId, request.Tags, ct);
                 return await RunRows.ReadAsync(transaction, runId, ct);
@@ -31,9 +34,8 @@ internal sealed class CreateRun(NpgsqlDataSource source, RegistryMetrics metrics
     private static void Check(CreateRunRequest request)
     {
         var violations = new Violations();
-        violations.AddIf(request.RunId.Length > 0 && !Names.IsRunId(request.RunId), "run_id", "32 lower-case hex digits, or empty");
-        violations.AddIf(
-            request.ParentRunId.Length > 0 && !Names.IsRunId(request.ParentRunId), "parent_run_id", "32 lower-case hex digits, or empty");
+        violations.CheckRunId("run_id", request.RunId);
+        violations.CheckRunId("parent_run_id", request.ParentRunId);
         violations.AddIf(request.Experiment.Length == 0, "experiment", "must be given");
         violations.CheckText("experiment", request.Experiment, 500);
         violations.CheckText("name", request.Name, 250);
@@ -65,11 +67,13 @@ internal sealed class CreateRun(NpgsqlDataSource source, RegistryMetrics metrics
             update run set attempt = attempt + 1, started_at = $2, name = $3
             where run_id = $1 and experiment = $4 and parent_run_id = $5 and dataset_digest = $6
             """,
-            [runId, time.GetUtcNow(), request.Name, request.Experiment, request.ParentRunId, request.DatasetDigest], ct) == 1;
+            [runId, time.GetUtcNow(), request.Name, request.Experiment, request.ParentRunId, request.DatasetDigest],
+            ct) == 1;
         if (!isSame)
         {
             throw new ConflictException(
-                "RUN_ID_TAKEN", $"Run {runId} exists with another experiment, parent or data set; a run id names one run for good.");
+                "RUN_ID_TAKEN",
+                $"Run {runId} exists with another experiment, parent or data set; a run id names one run for good.");
         }
 
         await transaction.ExecuteAsync("delete from run_metric where run_id = $1", [runId], ct);

@@ -17,9 +17,11 @@ internal sealed class ListRuns(NpgsqlDataSource source)
     public async Task<ListRunsResponse> HandleAsync(ListRunsRequest request, CancellationToken ct)
     {
         var violations = new Violations();
-        violations.AddIf(request.PageSize is < 0 or > MaxPageSize, "page_size", $"must be 1 to {MaxPageSize:N0}, or 0 for {DefaultPageSize}");
+        violations.AddIf(
+            request.PageSize is < 0 or > MaxPageSize, "page_size", $"must be 1 to {MaxPageSize:N0}, or 0 for {DefaultPageSize}");
         var position = Position.TryParse(request.PageToken);
-        violations.AddIf(request.PageToken.Length > 0 && position is null, "page_token", "must be one that an earlier page gave");
+        violations.AddIf(
+            request.PageToken.Length > 0 && position is null, "page_token", "must be one that an earlier page gave");
         violations.ThrowIfAny("PAGE_INVALID");
 
         var size = request.PageSize == 0 ? DefaultPageSize : request.PageSize;
@@ -63,6 +65,7 @@ internal sealed class ListRuns(NpgsqlDataSource source)
         }
 
         public override string ToString() =>
-            Base64Url.EncodeToString(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{CreatedAtMicros}.{RunId}")));
+            Base64Url.EncodeToString(
+                Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{CreatedAtMicros}.{RunId}")));
     }
 }

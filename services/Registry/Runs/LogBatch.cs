@@ -52,7 +52,8 @@ internal sealed class LogBatch(NpgsqlDataSource source, RegistryMetrics metrics,
             """
             insert into run_metric (run_id, key, step, time_micros, value)
             select $1, key, step, time_micros, value
-            from unnest($2::text[], $3::bigint[], $4::bigint[], $5::double precision[]) as sent (key, step, time_micros, value)
+            from unnest($2::text[], $3::bigint[], $4::bigint[], $5::double precision[])
+                as sent (key, step, time_micros, value)
             on conflict do nothing
             """,
             [

@@ -29,7 +29,9 @@ internal static class RunEntries
         }
     }
 
-    /// <exception cref="InvalidRequestException">PARAMETER_CHANGED, with every parameter that has another value already.</exception>
+    /// <exception cref="InvalidRequestException">
+    /// PARAMETER_CHANGED, with every parameter that has another value already.
+    /// </exception>
     public static async Task WriteParametersAsync(
         NpgsqlTransaction transaction, string runId, MapField<string, string> parameters, CancellationToken ct)
     {

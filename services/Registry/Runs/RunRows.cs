@@ -55,7 +55,8 @@ internal static class RunRows
 
     /// <summary>Locks the run until the transaction ends and answers where it stands.</summary>
     /// <exception cref="NotFoundException">RUN_UNKNOWN</exception>
-    public static async Task<Run.Types.Status> LockAsync(NpgsqlTransaction transaction, string runId, CancellationToken ct) =>
+    public static async Task<Run.Types.Status> LockAsync(
+        NpgsqlTransaction transaction, string runId, CancellationToken ct) =>
         await transaction.QueryFirstOrDefaultAsync<Run.Types.Status?>(
             "select status from run where run_id = $1 for update", [runId], r => (Run.Types.Status)r.GetInt16(0), ct)
         ?? throw Unknown(runId);

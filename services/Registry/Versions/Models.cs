@@ -16,7 +16,8 @@ internal static class Models
         ?? throw await UnknownAsync(transaction, model, ct);
 
     /// <summary>A failure that names the models there are, when they are few.</summary>
-    public static async Task<NotFoundException> UnknownAsync(NpgsqlTransaction transaction, string model, CancellationToken ct)
+    public static async Task<NotFoundException> UnknownAsync(
+        NpgsqlTransaction transaction, string model, CancellationToken ct)
     {
         var known = await transaction.QueryAsync(
             "select name from model order by name limit $1", [FewEnoughToName + 1], r => r.GetString(0), ct);

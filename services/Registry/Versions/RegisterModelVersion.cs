@@ -44,7 +44,7 @@ internal sealed partial class RegisterModelVersion(
     {
         var violations = new Violations();
         violations.CheckModel(request.Model);
-        violations.AddIf(request.RunId.Length > 0 && !Names.IsRunId(request.RunId), "run_id", "32 lower-case hex digits, or empty");
+        violations.CheckRunId("run_id", request.RunId);
         Signatures.Check(violations, request.Signature);
         violations.CheckText("dataset_digest", request.DatasetDigest, 250);
         violations.CheckText("feature_service", request.FeatureService, 250);
@@ -73,12 +73,13 @@ internal sealed partial class RegisterModelVersion(
         request.RunId.Length == 0
             ? null
             : await transaction.QueryFirstOrDefaultAsync(
-                VersionRows.Select + "where v.model = $1 and v.run_id = $2", [request.Model, request.RunId], VersionRows.Map, ct);
+                VersionRows.Select + "where v.model = $1 and v.run_id = $2", [request.Model, request.RunId],
+                VersionRows.Map, ct);
 
     private static async Task CheckArtifactsAsync(
         NpgsqlTransaction transaction, RegisterModelVersionRequest request, CancellationToken ct)
     {
-        string[] needed = request.ProfileDigest.Length > 0 ? [request.ArtifactDigest, request.ProfileDigest] : [request.ArtifactDigest];
+        var needed = new[] { request.ArtifactDigest, request.ProfileDigest }.Where(d => d.Length > 0).ToArray();
         var missing = await transaction.QueryAsync(
             "select digest from unnest($1::text[]) as needed (digest) where digest not in (select digest from artifact)",
             [needed], r => r.GetString(0), ct);
@@ -102,7 +103,8 @@ internal sealed partial class RegisterModelVersion(
             [
                 request.Model, version, request.RunId, request.ArtifactDigest,
                 request.ProfileDigest.Length > 0 ? request.ProfileDigest : null,
-                Json.Parameter(JsonFormatter.Default.Format(request.Signature)), request.DatasetDigest, request.FeatureService,
+                Json.Parameter(JsonFormatter.Default.Format(request.Signature)), request.DatasetDigest,
+                request.FeatureService,
                 Json.Parameter(request.Environment), request.Metrics.Keys.ToArray(), request.Metrics.Values.ToArray(),
                 request.Description, time.GetUtcNow(),
             ],

@@ -10,7 +10,8 @@ internal static class Signatures
     // Open Inference Protocol v2, "Tensor Data Types".
     private static readonly HashSet<string> Datatypes =
     [
-        "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES", "BF16",
+        "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64",
+        "BYTES", "BF16",
     ];
 
     public static void Check(Violations violations, Signature? signature)
@@ -39,7 +40,8 @@ internal static class Signatures
             violations.AddIf(tensor.Name.Length == 0, field, "every tensor needs a name");
             violations.CheckText(path, tensor.Name, 250);
             violations.AddIf(
-                !Datatypes.Contains(tensor.Datatype), path, $"datatype '{tensor.Datatype}' must be one of {string.Join(", ", Datatypes)}");
+                !Datatypes.Contains(tensor.Datatype), path,
+                $"datatype '{tensor.Datatype}' must be one of {string.Join(", ", Datatypes)}");
             violations.AddIf(tensor.Shape.Any(d => d < -1), path, "a dimension is -1 (variable) or more");
         }
     }
