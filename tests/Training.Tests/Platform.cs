@@ -5,6 +5,7 @@ using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Contracts.Tables.V1;
 using MlOps.Contracts.Training.V1;
+using MlOps.ServiceDefaults;
 using MlOps.TestServers;
 
 namespace MlOps.Training.Tests;
@@ -122,6 +123,10 @@ public sealed class Platform : IAsyncLifetime
         await call.RequestStream.CompleteAsync();
         return await call;
     }
+
+    /// <summary>What another replica does when it cancels a run while this one is dead.</summary>
+    internal Task CancelInDatabaseAsync(string id) => _training.DataSource.ExecuteAsync(
+        "update training_runs set state = 'cancelled', finished_at = now() where id = $1", [Guid.Parse(id)], CancellationToken.None);
 
     internal async Task<IReadOnlyList<Run>> RunsAsync(string experiment) =>
         (await Registry.ListRunsAsync(new ListRunsRequest { Experiment = experiment, PageSize = 1000 })).Runs;

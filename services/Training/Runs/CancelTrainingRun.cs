@@ -1,3 +1,4 @@
+using MlOps.Contracts.Events;
 using MlOps.Contracts.Training.V1;
 using MlOps.ServiceDefaults;
 using Npgsql;
@@ -6,7 +7,8 @@ namespace MlOps.Training.Runs;
 
 /// <summary>Ends a run without a model: waiting trials are not taken any more, running ones stop between rounds. Cancelling again changes nothing.</summary>
 internal sealed partial class CancelTrainingRun(
-    NpgsqlDataSource source, RunChanges changes, TimeProvider time, TrainingTelemetry telemetry, ILogger<CancelTrainingRun> logger)
+    NpgsqlDataSource source, Outbox outbox, RunChanges changes, TimeProvider time, TrainingTelemetry telemetry,
+    ILogger<CancelTrainingRun> logger)
 {
     internal const string Reason = "The training run was cancelled.";
 
@@ -28,9 +30,13 @@ internal sealed partial class CancelTrainingRun(
                 await tx.ExecuteAsync(
                     "update training_runs set state = 'cancelled', finished_at = $2, failure = $3 where id = $1",
                     [guid, time.GetUtcNow(), Reason], ct);
-                await tx.ExecuteAsync(
-                    "update trials set state = 'failed', failure = $2 where training_run_id = $1 and state = 'queued'",
-                    [guid, Reason], ct);
+                var ended = await tx.QueryAsync(
+                    """
+                    update trials set state = 'failed', failure = $2 where training_run_id = $1 and state = 'queued'
+                    returning number
+                    """,
+                    [guid, Reason], row => row.GetInt32(0), ct);
+                foreach (var number in ended) await outbox.AddAsync(tx, new TrialCompleted(guid, number, false), ct);
                 return true;
             },
             ct);

@@ -19,7 +19,6 @@ internal sealed partial class FinishTrainingRun(
     EvaluateModel evaluate,
     PublishModel publish,
     RunRecorder recorder,
-    TrainerCatalogue trainers,
     RunChanges changes,
     TimeProvider time,
     TrainingTelemetry telemetry,
@@ -32,6 +31,7 @@ internal sealed partial class FinishTrainingRun(
         activity?.SetTag("mlops.training_run", trainingRun);
         var isEnded = await source.InTransactionAsync(tx => FinishAsync(tx, trainingRun, ct), ct);
         if (isEnded) changes.Signal();
+        else if (await IsCancelledAsync(trainingRun, ct)) await EndParentAsync(trainingRun, Run.Types.Status.Killed, CancelTrainingRun.Reason, ct);
         return isEnded;
     }
 
@@ -45,6 +45,8 @@ internal sealed partial class FinishTrainingRun(
             },
             ct);
         changes.Signal();
+        // Last, for the registry may be what is away.
+        await EndParentAsync(trainingRun, Run.Types.Status.Failed, failure, ct);
     }
 
     private async Task<bool> FinishAsync(NpgsqlTransaction tx, Guid trainingRun, CancellationToken ct)
@@ -56,20 +58,20 @@ internal sealed partial class FinishTrainingRun(
         var best = trials.Where(trial => trial.State == "completed").MinBy(trial => trial.ValidationRmse);
         if (best?.ModelDigest is not { } digest)
         {
-            var reasons = trials.Select(trial => trial.Failure).Distinct();
-            await EndParentAsync(trainingRun, pipeline, $"No trial succeeded: {string.Join("; ", reasons)}", ct);
-            await FailAsync(tx, trainingRun, pipeline, $"No trial succeeded: {string.Join("; ", reasons)}", ct);
+            var failure = $"No trial succeeded: {string.Join("; ", trials.Select(trial => trial.Failure).Distinct())}";
+            await EndParentAsync(trainingRun, Run.Types.Status.Failed, failure, ct);
+            await FailAsync(tx, trainingRun, pipeline, failure, ct);
             return true;
         }
         try
         {
             var model = await evaluate.HandleAsync(pipeline, await recorder.DownloadAsync(digest, ct), ct);
-            var version = await publish.HandleAsync(trainingRun, pipeline, best.Number, model, ct);
+            var version = await publish.HandleAsync(trainingRun, pipeline, best, model, ct);
             await CompleteAsync(tx, trainingRun, pipeline, best.Number, version, model, ct);
         }
         catch (Exception e) when (e is TrainerException or DatasetException or DomainException)
         {
-            await EndParentAsync(trainingRun, pipeline, e.Message, ct);
+            await EndParentAsync(trainingRun, Run.Types.Status.Failed, e.Message, ct);
             await FailAsync(tx, trainingRun, pipeline, e.Message, ct);
         }
         return true;
@@ -83,13 +85,14 @@ internal sealed partial class FinishTrainingRun(
     private static Task<List<EndedTrial>> ReadTrialsAsync(NpgsqlTransaction tx, Guid trainingRun, CancellationToken ct) =>
         tx.QueryAsync(
             """
-            select number, state, validation_rmse, model_digest, failure from trials
+            select number, state, validation_rmse, model_digest, failure, parameters from trials
             where training_run_id = $1 order by number
             """,
             [trainingRun],
             row => new EndedTrial(
                 row.GetInt32(0), row.GetString(1), row.IsDBNull(2) ? double.NaN : row.GetDouble(2),
-                row.IsDBNull(3) ? null : row.GetString(3), row.IsDBNull(4) ? "" : row.GetString(4)),
+                row.IsDBNull(3) ? null : row.GetString(3), row.IsDBNull(4) ? "" : row.GetString(4),
+                TrainingRunRows.ParseParameters(row.GetString(5))),
             ct);
 
     private async Task CompleteAsync(
@@ -121,13 +124,17 @@ internal sealed partial class FinishTrainingRun(
         LogFailed(trainingRun, pipeline.Model, failure);
     }
 
-    private async Task EndParentAsync(Guid trainingRun, Pipeline pipeline, string failure, CancellationToken ct)
-    {
-        if (!trainers.TryGet(pipeline.Trainer, out var trainer)) return;
-        var parent = await recorder.EnsureStartedAsync(ParentRun.Request(trainingRun, pipeline, trainer), ct);
-        if (parent.Status == Run.Types.Status.Running)
-            await recorder.FinishAsync(parent.RunId, Run.Types.Status.Failed, failure, ct);
-    }
+    private Task EndParentAsync(Guid trainingRun, Run.Types.Status status, string failure, CancellationToken ct) =>
+        recorder.EndIfRunningAsync(RegistryRunIds.ForTrainingRun(trainingRun), status, failure, ct);
+
+    /// <summary>True when the run was cancelled and its last trial has ended.</summary>
+    private async Task<bool> IsCancelledAsync(Guid trainingRun, CancellationToken ct) =>
+        (await source.QueryAsync(
+            """
+            select 1 from training_runs r where r.id = $1 and r.state = 'cancelled' and not exists (
+                select 1 from trials t where t.training_run_id = r.id and t.state in ('queued', 'running'))
+            """,
+            [trainingRun], row => row.GetInt32(0), ct)).Count > 0;
 
     private static NpgsqlParameter Jsonb(string json) => new() { Value = json, NpgsqlDbType = NpgsqlDbType.Jsonb };
 
@@ -136,6 +143,4 @@ internal sealed partial class FinishTrainingRun(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Training run {TrainingRun} of model {Model} failed: {Failure}")]
     private partial void LogFailed(Guid trainingRun, string model, string failure);
-
-    private sealed record EndedTrial(int Number, string State, double ValidationRmse, string? ModelDigest, string Failure);
 }

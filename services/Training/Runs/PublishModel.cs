@@ -1,3 +1,4 @@
+using System.Globalization;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Contracts.Training.V1;
 using MlOps.Training.Evaluation;
@@ -9,7 +10,7 @@ namespace MlOps.Training.Runs;
 internal sealed class PublishModel(RunRecorder recorder, TrainerCatalogue trainers)
 {
     internal async Task<int> HandleAsync(
-        Guid trainingRun, Pipeline pipeline, int bestTrial, EvaluatedModel model, CancellationToken ct)
+        Guid trainingRun, Pipeline pipeline, EndedTrial best, EvaluatedModel model, CancellationToken ct)
     {
         var trainer = trainers.Get(pipeline.Trainer);
         var parent = await recorder.EnsureStartedAsync(ParentRun.Request(trainingRun, pipeline, trainer), ct);
@@ -18,7 +19,7 @@ internal sealed class PublishModel(RunRecorder recorder, TrainerCatalogue traine
         var graphDigest = await recorder.UploadAsync("model.onnx", model.Graph, ct);
         var profileDigest = await recorder.UploadAsync("profile.json", model.Profile, ct);
         if (parent.Status == Run.Types.Status.Running)
-            await recorder.LogAsync(parent.RunId, MetricsOf(model), TagsOf(bestTrial, graphDigest, profileDigest), ct);
+            await recorder.LogAsync(BatchOf(pipeline, trainer, parent.RunId, best, model, graphDigest, profileDigest), ct);
 
         var version = await recorder.RegisterAsync(
             RequestOf(pipeline, trainer, parent.RunId, model, graphDigest, profileDigest), ct);
@@ -42,7 +43,7 @@ internal sealed class PublishModel(RunRecorder recorder, TrainerCatalogue traine
         request.Tags.Remove("trainer_version");
         var run = await recorder.StartAsync(request, ct);
         if (run.Status != Run.Types.Status.Running) return;
-        await recorder.LogAsync(run.RunId, MetricsOf(baseline), [], ct);
+        await recorder.LogAsync(run.RunId, MetricsOf(baseline), ct);
         await recorder.FinishAsync(run.RunId, Run.Types.Status.Finished, "", ct);
     }
 
@@ -64,22 +65,30 @@ internal sealed class PublishModel(RunRecorder recorder, TrainerCatalogue traine
         return request;
     }
 
-    private static List<Metric> MetricsOf(EvaluatedModel model)
+    private static LogBatchRequest BatchOf(
+        Pipeline pipeline, ITrainer trainer, string runId, EndedTrial best, EvaluatedModel model,
+        string graphDigest, string profileDigest)
     {
-        var metrics = MetricsOf(model.Score);
-        metrics.Add(new Metric { Key = "export_max_difference", Value = model.ExportMaxDifference });
-        foreach (var baseline in model.Baselines)
-            metrics.Add(new Metric { Key = $"baseline_{baseline.Name}_test_rmse", Value = baseline.Rmse });
-        return metrics;
+        var batch = new LogBatchRequest
+        {
+            RunId = runId,
+            Metrics =
+            {
+                MetricsOf(model.Score),
+                new Metric { Key = "export_max_difference", Value = model.ExportMaxDifference },
+                model.Baselines.Select(score => new Metric { Key = $"baseline_{score.Name}_test_rmse", Value = score.Rmse }),
+            },
+            Tags =
+            {
+                ["best_trial"] = best.Number.ToString(CultureInfo.InvariantCulture),
+                ["artifact_digest"] = graphDigest,
+                ["profile_digest"] = profileDigest,
+            },
+        };
+        foreach (var (name, value) in TrainerSettings.Of(trainer, best.Parameters, pipeline.Seed).Values) batch.Parameters[name] = value;
+        return batch;
     }
 
     private static List<Metric> MetricsOf(Score score) =>
         [.. score.ToMetrics().Select(metric => new Metric { Key = metric.Key, Value = metric.Value })];
-
-    private static Dictionary<string, string> TagsOf(int bestTrial, string graphDigest, string profileDigest) => new()
-    {
-        ["best_trial"] = bestTrial.ToString(System.Globalization.CultureInfo.InvariantCulture),
-        ["artifact_digest"] = graphDigest,
-        ["profile_digest"] = profileDigest,
-    };
 }

@@ -38,23 +38,32 @@ internal sealed class RunRecorder(RegistryService.RegistryServiceClient registry
         }
     }
 
-    internal async Task LogAsync(
-        string runId, IReadOnlyCollection<Metric> metrics, IEnumerable<KeyValuePair<string, string>> tags, CancellationToken ct)
+    internal async Task LogAsync(string runId, IReadOnlyCollection<Metric> metrics, CancellationToken ct)
     {
-        var first = new LogBatchRequest { RunId = runId };
-        foreach (var (key, value) in tags) first.Tags[key] = value;
-        if (first.Tags.Count > 0) await registry.LogBatchAsync(first, deadline: In(CallTimeout), cancellationToken: ct);
         foreach (var chunk in metrics.Chunk(MetricsPerCall))
-        {
-            await registry.LogBatchAsync(
-                new LogBatchRequest { RunId = runId, Metrics = { chunk } }, deadline: In(CallTimeout), cancellationToken: ct);
-        }
+            await LogAsync(new LogBatchRequest { RunId = runId, Metrics = { chunk } }, ct);
     }
+
+    internal async Task LogAsync(LogBatchRequest batch, CancellationToken ct) =>
+        await registry.LogBatchAsync(batch, deadline: In(CallTimeout), cancellationToken: ct);
 
     internal async Task FinishAsync(string runId, Run.Types.Status status, string failure, CancellationToken ct) =>
         await registry.FinishRunAsync(
             new FinishRunRequest { RunId = runId, Status = status, Failure = failure },
             deadline: In(CallTimeout), cancellationToken: ct);
+
+    /// <summary>Ends the run if it was ever started and has not ended.</summary>
+    internal async Task EndIfRunningAsync(string runId, Run.Types.Status status, string failure, CancellationToken ct)
+    {
+        try
+        {
+            await FinishAsync(runId, status, failure, ct);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.NotFound || CodeOf(e) == "RUN_FINISHED")
+        {
+            // Never started, or ended another way: either is an end.
+        }
+    }
 
     internal async Task<ModelVersion> RegisterAsync(RegisterModelVersionRequest request, CancellationToken ct) =>
         await registry.RegisterModelVersionAsync(request, deadline: In(CallTimeout), cancellationToken: ct);

@@ -33,6 +33,7 @@ internal sealed partial class RunTrial(
         if (await trials.TakeAsync(trainingRun, number, ct) is not { } trial)
         {
             LogSkipped(trainingRun, number);
+            await EndLeftBehindAsync(trainingRun, number, ct);
             return;
         }
         using var activity = TrainingTelemetry.Activities.StartActivity("trial");
@@ -50,7 +51,7 @@ internal sealed partial class RunTrial(
             }
             catch (OperationCanceledException) when (cancellation.IsRunEnded)
             {
-                await recorder.FinishAsync(trial.RegistryRunId, Run.Types.Status.Killed, CancelTrainingRun.Reason, ct);
+                await recorder.EndIfRunningAsync(trial.RegistryRunId, Run.Types.Status.Killed, CancelTrainingRun.Reason, ct);
                 await EndAsync(trial, TrialOutcome.Failed(CancelTrainingRun.Reason, 0), activity, ct);
             }
             catch (Exception) when (lifetime.ApplicationStopping.IsCancellationRequested)
@@ -60,6 +61,15 @@ internal sealed partial class RunTrial(
                 LogHandedBack(trainingRun, number);
             }
         }
+    }
+
+    /// <summary>A trial whose worker was lost and whose run was cancelled since is nobody's any more: it ends here.</summary>
+    private async Task EndLeftBehindAsync(Guid trainingRun, int number, CancellationToken ct)
+    {
+        if (!await trials.IsLeftBehindAsync(trainingRun, number, ct)) return;
+        await recorder.EndIfRunningAsync(
+            RegistryRunIds.ForTrial(trainingRun, number), Run.Types.Status.Killed, CancelTrainingRun.Reason, ct);
+        await trials.EndAsync(trainingRun, number, TrialOutcome.Failed(CancelTrainingRun.Reason, 0), ct);
     }
 
     private async Task<TrialOutcome> ExecuteAsync(TakenTrial trial, CancellationToken ct)
@@ -84,8 +94,7 @@ internal sealed partial class RunTrial(
                 ModelDigest = await recorder.UploadAsync($"{trainer.Name}-model", model.Save(), ct),
                 DurationSeconds = time.GetElapsedTime(start).TotalSeconds,
             };
-            await recorder.LogAsync(
-                trial.RegistryRunId, outcome.ToMetrics(), [new(TrialOutcome.ModelDigestTag, outcome.ModelDigest)], ct);
+            await recorder.LogAsync(outcome.ToBatch(trial.RegistryRunId), ct);
             await recorder.FinishAsync(trial.RegistryRunId, Run.Types.Status.Finished, "", ct);
             return outcome;
         }
@@ -158,7 +167,7 @@ internal sealed partial class RunTrial(
                 batch.Add(new Metric { Key = "train_rmse", Value = score.TrainRmse, Step = score.Round });
                 batch.Add(new Metric { Key = "validation_rmse", Value = score.ValidationRmse, Step = score.Round });
             }
-            await recorder.LogAsync(runId, batch, [], ct);
+            await recorder.LogAsync(runId, batch, ct);
             batch.Clear();
             await Task.WhenAny(rounds.Completion, Task.Delay(LogInterval, time, ct));
         }

@@ -30,16 +30,29 @@ internal sealed class TrialCancellation : IAsyncDisposable
         {
             while (await timer.WaitForNextTickAsync(_stop.Token))
             {
-                var state = await source.QueryFirstOrDefaultAsync(
-                    "select state from training_runs where id = $1", [trainingRun], row => row.GetString(0), _stop.Token);
-                if (state is "queued" or "running") continue;
+                if (await IsGoingOnAsync(source, trainingRun)) continue;
                 IsRunEnded = true;
                 await _stop.CancelAsync();
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or NpgsqlException)
+        catch (OperationCanceledException)
         {
-            // Cancelled: the trial is over. Database away: the trial goes on and finds out when it stores its result.
+            // The trial is over.
+        }
+    }
+
+    private async Task<bool> IsGoingOnAsync(NpgsqlDataSource source, Guid trainingRun)
+    {
+        try
+        {
+            return await source.QueryFirstOrDefaultAsync(
+                "select state from training_runs where id = $1", [trainingRun], row => row.GetString(0), _stop.Token)
+                is "queued" or "running";
+        }
+        catch (NpgsqlException)
+        {
+            // Away: no reason to stop training; the next look tells.
+            return true;
         }
     }
 

@@ -1,6 +1,7 @@
 using MassTransit;
 using Microsoft.Extensions.Options;
 using MlOps.Contracts.Events;
+using MlOps.Contracts.Registry.V1;
 using MlOps.Training.Runs;
 
 namespace MlOps.Training.Trials;
@@ -27,11 +28,17 @@ internal sealed class TrialRequestedConsumerDefinition : ConsumerDefinition<Tria
 }
 
 /// <summary>Ends the trial that could not be run after all retries, so that its training run does not wait for ever.</summary>
-internal sealed class TrialFaultedConsumer(TrialState trials) : IConsumer<Fault<TrialRequested>>
+internal sealed class TrialFaultedConsumer(TrialState trials, RunRecorder recorder) : IConsumer<Fault<TrialRequested>>
 {
-    public Task Consume(ConsumeContext<Fault<TrialRequested>> context) => trials.EndAsync(
-        context.Message.Message.TrainingRunId, context.Message.Message.Trial,
-        TrialOutcome.Failed(FaultReason.Of(context.Message), 0), context.CancellationToken);
+    public async Task Consume(ConsumeContext<Fault<TrialRequested>> context)
+    {
+        var (trainingRun, number) = (context.Message.Message.TrainingRunId, context.Message.Message.Trial);
+        var reason = FaultReason.Of(context.Message);
+        await trials.EndAsync(trainingRun, number, TrialOutcome.Failed(reason, 0), context.CancellationToken);
+        // Last, for the registry may be what is away.
+        await recorder.EndIfRunningAsync(
+            RegistryRunIds.ForTrial(trainingRun, number), Run.Types.Status.Failed, reason, context.CancellationToken);
+    }
 }
 
 /// <summary>Finishes the run after its last trial; repeated deliveries find it finished.</summary>
@@ -50,6 +57,13 @@ internal sealed class TrialCompletedFaultedConsumer(FinishTrainingRun finish) : 
 
 internal static class FaultReason
 {
-    internal static string Of(Fault fault) =>
-        $"Given up after all retries: {fault.Exceptions.FirstOrDefault()?.Message ?? "unknown reason"}";
+    // Status(StatusCode="Unavailable", Detail="Error connecting to subchannel.", DebugException="System.Net.…")
+    private const string ForDevelopers = ", DebugException=";
+
+    internal static string Of(Fault fault)
+    {
+        var message = fault.Exceptions?.FirstOrDefault()?.Message ?? "unknown reason";
+        var end = message.IndexOf(ForDevelopers, StringComparison.Ordinal);
+        return $"Given up after all retries: {(end < 0 ? message : message[..end] + ')')}";
+    }
 }

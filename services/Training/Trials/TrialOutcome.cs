@@ -36,12 +36,18 @@ internal sealed record TrialOutcome
         }
         : Failed(run.Failure.Length > 0 ? run.Failure : $"The run ended as {run.Status}.", 0);
 
-    internal IReadOnlyCollection<Metric> ToMetrics() =>
-    [
-        new Metric { Key = ValidationRmseMetric, Value = ValidationRmse ?? double.NaN },
-        new Metric { Key = BestRoundMetric, Value = BestRound },
-        new Metric { Key = DurationMetric, Value = DurationSeconds },
-    ];
+    /// <summary>What <see cref="Of"/> reads.</summary>
+    internal LogBatchRequest ToBatch(string runId) => new()
+    {
+        RunId = runId,
+        Metrics =
+        {
+            new Metric { Key = ValidationRmseMetric, Value = ValidationRmse ?? double.NaN },
+            new Metric { Key = BestRoundMetric, Value = BestRound },
+            new Metric { Key = DurationMetric, Value = DurationSeconds },
+        },
+        Tags = { [ModelDigestTag] = ModelDigest ?? "" },
+    };
 
     public override string ToString() => Failure ?? string.Create(CultureInfo.InvariantCulture, $"RMSE {ValidationRmse:0.####} after {BestRound} rounds");
 }

@@ -61,6 +61,15 @@ internal sealed class TrialState(NpgsqlDataSource source, Outbox outbox, RunChan
         return isStored;
     }
 
+    /// <summary>True when the trial counts as running although its training run has ended.</summary>
+    internal async Task<bool> IsLeftBehindAsync(Guid trainingRun, int number, CancellationToken ct) =>
+        (await source.QueryAsync(
+            """
+            select 1 from trials t join training_runs r on r.id = t.training_run_id
+            where r.id = $1 and t.number = $2 and t.state = 'running' and r.state in ('cancelled', 'failed')
+            """,
+            [trainingRun, number], row => row.GetInt32(0), ct)).Count > 0;
+
     /// <summary>Puts a trial back that this process must leave before it is done; any worker takes it next.</summary>
     internal Task HandBackAsync(Guid trainingRun, int number, CancellationToken ct) => source.InTransactionAsync(
         async tx =>

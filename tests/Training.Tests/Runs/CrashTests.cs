@@ -1,3 +1,4 @@
+using MassTransit;
 using MlOps.Contracts.Events;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Contracts.Training.V1;
@@ -79,6 +80,48 @@ public sealed class CrashTests(Platform platform)
 
         Assert.True(run.State == TrainingRun.Types.State.Completed, $"{run}\n{platform.TrainingProcess.Log}");
         Assert.Equal(5, (await platform.RunsAsync(pipeline.Model)).Count);
+    }
+
+    [ServerFact]
+    public async Task A_trial_given_up_after_all_retries_ends_and_its_run_with_it()
+    {
+        var pipeline = LongPipeline();
+        pipeline.Parameters["rounds"] = "10000";
+        pipeline.Search.Trials = 1;
+        var id = (await platform.SubmitAsync(pipeline)).TrainingRunId;
+        await WaitForRoundsAsync(id);
+
+        await platform.Bus.Publish<Fault<TrialRequested>>(new
+        {
+            Message = new TrialRequested(Guid.Parse(id), 1),
+        });
+        var run = await platform.EndOfAsync(id);
+
+        Assert.Equal(TrainingRun.Types.State.Failed, run.State);
+        Assert.StartsWith("No trial succeeded: Given up after all retries", run.Failure, StringComparison.Ordinal);
+        await Platform.WaitAsync(
+            async () => (await platform.RunsAsync(pipeline.Model)).All(r => r.Status == Run.Types.Status.Failed),
+            "the trial and its parent have failed in the registry");
+    }
+
+    [ServerFact]
+    public async Task A_trial_left_behind_by_a_killed_worker_ends_with_its_cancelled_run()
+    {
+        var pipeline = LongPipeline();
+        pipeline.Search.Trials = 1;
+        var id = (await platform.SubmitAsync(pipeline)).TrainingRunId;
+        await WaitForRoundsAsync(id);
+
+        await platform.TrainingProcess.KillAsync();
+        await platform.CancelInDatabaseAsync(id);
+        await platform.TrainingProcess.StartAgainAsync();
+        var run = await platform.EndOfAsync(id);
+
+        Assert.Equal(TrainingRun.Types.State.Cancelled, run.State);
+        Assert.Equal(Trial.Types.State.Failed, run.Trials[0].State);
+        await Platform.WaitAsync(
+            async () => (await platform.RunsAsync(pipeline.Model)).All(r => r.Status == Run.Types.Status.Killed),
+            "the trial and its parent are killed in the registry");
     }
 
     private Pipeline LongPipeline()

@@ -118,6 +118,9 @@ public sealed class PipelineTests(Platform platform)
         Assert.Equal(TrainingRun.Types.State.Cancelled, run.State);
         Assert.All(run.Trials, trial => Assert.Equal("The training run was cancelled.", trial.Failure));
         Assert.Equal(1, run.Trials.Sum(trial => trial.Attempts));
+        await Platform.WaitAsync(
+            async () => await platform.RunsAsync(pipeline.Model) is { Count: 2 } runs && runs.All(r => r.Status == Run.Types.Status.Killed),
+            "the trial and its parent are killed in the registry");
         Assert.DoesNotContain(
             (await platform.Registry.ListModelsAsync(new ListModelsRequest())).Models, model => model.Name == pipeline.Model);
     }
@@ -170,6 +173,8 @@ public sealed class PipelineTests(Platform platform)
             var recorded = runs.Single(candidate => candidate.RunId == trial.RunId);
             Assert.Equal(trial.Parameters["max_depth"], recorded.Parameters["max_depth"]);
             Assert.Equal("60", recorded.Parameters["rounds"]);
+            if (trial.Number == run.BestTrial)
+                Assert.Equal(recorded.Parameters, runs.Single(parent => parent.RunId == recorded.ParentRunId).Parameters);
             Assert.Equal(trial.ValidationRmse, recorded.Metrics["validation_rmse_best"]);
             Assert.True(recorded.Metrics.ContainsKey("train_rmse"));
             Assert.Equal("42", recorded.Tags["seed"]);
