@@ -1,4 +1,6 @@
+using System.Collections.Frozen;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace MlOps.Gateway.Routes;
@@ -9,20 +11,29 @@ namespace MlOps.Gateway.Routes;
 /// </summary>
 internal sealed partial class ForwardFailures(RequestDelegate next, GatewayMetrics metrics, ILogger<ForwardFailures> logger)
 {
+    private static readonly FrozenSet<string> AnswerStreams = PlatformService.All.SelectMany(s => s.GrpcServices)
+        .SelectMany(s => s.Methods).Where(m => m.IsServerStreaming)
+        .Select(m => $"/{m.Service.FullName}/{m.Name}").ToFrozenSet(StringComparer.Ordinal);
+
     public async Task InvokeAsync(HttpContext http)
     {
+        var reset = AnswerStreams.Contains(http.Request.Path.Value ?? "") ? HeldReset.In(http) : null;
         await next(http);
         if (http.Features.Get<IForwarderErrorFeature>() is not { } failure) return;
-        if (http.RequestAborted.IsCancellationRequested) return;
+        if (http.RequestAborted.IsCancellationRequested)
+        {
+            reset?.Release();
+            return;
+        }
 
         var service = ServiceOf(http);
         var answer = AnswerTo(failure, service);
         metrics.ForwardFailures.Add(1, new("service", service), new("error", failure.Error.ToString()));
         LogNotAnswered(service, http.Request.Path, failure.Error, failure.Exception?.Message);
 
-        // What has begun cannot be taken back; the forwarder has reset the stream.
-        if (http.Response.HasStarted) return;
-        await WriteAsync(http, answer);
+        if (!http.Response.HasStarted) await WriteAsync(http, answer);
+        // A stream of answers ends with a status like any other; of anything else the forwarder has reset the connection.
+        else if (reset is not null) GrpcAnswer.Append(http.Response, answer.Grpc, answer.Code, answer.Message);
     }
 
     private static async Task WriteAsync(HttpContext http, Answer answer)
@@ -49,18 +60,14 @@ internal sealed partial class ForwardFailures(RequestDelegate next, GatewayMetri
 
     private static Answer AnswerTo(IForwarderErrorFeature failure, string service) => failure.Error switch
     {
-        ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination when failure.Exception is TimeoutException =>
-            TooSlow(service),
-        ForwarderError.RequestTimedOut => TooSlow(service),
+        ForwarderError.RequestTimedOut => new Answer(
+            StatusCode.DeadlineExceeded, StatusCodes.Status504GatewayTimeout, "DEADLINE_EXCEEDED",
+            $"The service {service} did not answer in time."),
         ForwarderError.RequestBodyClient => Unreadable(failure.Exception),
         _ => new Answer(
             StatusCode.Unavailable, StatusCodes.Status503ServiceUnavailable, "SERVICE_UNAVAILABLE",
             $"The service {service} is away; try again."),
     };
-
-    private static Answer TooSlow(string service) => new(
-        StatusCode.DeadlineExceeded, StatusCodes.Status504GatewayTimeout, "DEADLINE_EXCEEDED",
-        $"The service {service} did not answer in time.");
 
     private static Answer Unreadable(Exception? exception)
     {
@@ -84,6 +91,27 @@ internal sealed partial class ForwardFailures(RequestDelegate next, GatewayMetri
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Service} did not answer {Path}: {Error}, {Reason}")]
     private partial void LogNotAnswered(string service, PathString path, ForwarderError error, string? reason);
+
+    /// <summary>Keeps the forwarder from tearing a stream down before its status is told.</summary>
+    private sealed class HeldReset(IHttpResetFeature real) : IHttpResetFeature
+    {
+        private int? _code;
+
+        public static HeldReset? In(HttpContext http)
+        {
+            if (http.Features.Get<IHttpResetFeature>() is not { } real) return null;
+            var held = new HeldReset(real);
+            http.Features.Set<IHttpResetFeature>(held);
+            return held;
+        }
+
+        public void Reset(int errorCode) => _code = errorCode;
+
+        public void Release()
+        {
+            if (_code is { } code) real.Reset(code);
+        }
+    }
 
     private sealed record Answer(StatusCode Grpc, int Http, string Code, string Message);
 }

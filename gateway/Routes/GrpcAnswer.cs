@@ -14,8 +14,19 @@ internal static class GrpcAnswer
         response.Clear();
         response.StatusCode = StatusCodes.Status200OK;
         response.ContentType = "application/grpc";
-        response.Headers["grpc-status"] = ((int)status).ToString(CultureInfo.InvariantCulture);
-        response.Headers["grpc-message"] = Uri.EscapeDataString(message);
-        response.Headers["mlops-code"] = code;
+        foreach (var (name, value) in Fields(status, code, message)) response.Headers[name] = value;
     }
+
+    /// <summary>Ends an answer of which messages were sent already.</summary>
+    public static void Append(HttpResponse response, StatusCode status, string code, string message)
+    {
+        foreach (var (name, value) in Fields(status, code, message)) response.AppendTrailer(name, value);
+    }
+
+    private static (string Name, string Value)[] Fields(StatusCode status, string code, string message) =>
+    [
+        ("grpc-status", ((int)status).ToString(CultureInfo.InvariantCulture)),
+        ("grpc-message", Uri.EscapeDataString(message)),
+        ("mlops-code", code),
+    ];
 }

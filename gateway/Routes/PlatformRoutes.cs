@@ -51,9 +51,9 @@ internal static class PlatformRoutes
     private static IEnumerable<RouteConfig> Routes(PlatformService service) =>
         service.GrpcServices.Select(grpc => new RouteConfig
         {
-            RouteId = $"{service.Name} grpc {grpc}",
+            RouteId = $"{service.Name} grpc {grpc.FullName}",
             ClusterId = GrpcCluster(service),
-            Match = new RouteMatch { Path = $"/{grpc}/{{method}}", Methods = ["POST"] },
+            Match = new RouteMatch { Path = $"/{grpc.FullName}/{{method}}", Methods = ["POST"] },
         })
         .Concat(service.RestPaths.Select(path => new RouteConfig
         {
@@ -116,6 +116,6 @@ internal static class PlatformRoutes
     private static IEnumerable<string> RestSurface =>
         ["/v2", "/v1/models", "/v1/traffic-policies", "/health", "/alive", "/metrics"];
 
-    private static IEnumerable<string> GrpcSurface => PlatformService.All.SelectMany(s => s.GrpcServices)
+    private static IEnumerable<string> GrpcSurface => PlatformService.All.SelectMany(s => s.GrpcServices).Select(s => s.FullName)
         .Append(Contracts.Gateway.V1.GatewayService.Descriptor.FullName).Append("grpc.health.v1.Health");
 }

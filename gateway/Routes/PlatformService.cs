@@ -1,18 +1,19 @@
-using Google.Protobuf.Reflection;
 using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Contracts.Monitoring.V1;
 using MlOps.Contracts.OpenInference;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Contracts.Training.V1;
+using FileDescriptor = Google.Protobuf.Reflection.FileDescriptor;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace MlOps.Gateway.Routes;
 
 /// <summary>A service behind the gateway and the public surface it answers for.</summary>
 /// <param name="Name">As in the configuration: <c>services:{name}:http:0</c> and <c>:grpc:0</c>, more numbers being more replicas.</param>
-/// <param name="GrpcServices">Full names, e.g. <c>inference.GRPCInferenceService</c>.</param>
+/// <param name="GrpcServices">Its services on the gRPC side, as the contracts describe them.</param>
 /// <param name="RestPaths">Route patterns on the REST side.</param>
-internal sealed record PlatformService(string Name, IReadOnlyList<string> GrpcServices, IReadOnlyList<string> RestPaths)
+internal sealed record PlatformService(string Name, IReadOnlyList<ServiceDescriptor> GrpcServices, IReadOnlyList<string> RestPaths)
 {
     public const string Inference = "inference";
 
@@ -33,6 +34,5 @@ internal sealed record PlatformService(string Name, IReadOnlyList<string> GrpcSe
         return found.Length > 0 ? found : throw new InvalidOperationException($"{key}:0 is not set.");
     }
 
-    private static string[] In(params FileDescriptor[] files) =>
-        [.. files.SelectMany(f => f.Services).Select(s => s.FullName)];
+    private static ServiceDescriptor[] In(params FileDescriptor[] files) => [.. files.SelectMany(f => f.Services)];
 }

@@ -55,16 +55,14 @@ internal static class FirstMessage
         var isCompressed = header[0] == 1;
         long size = BinaryPrimitives.ReadUInt32BigEndian(header[1..]);
 
-        foreach (var limit in (ReadOnlySpan<int>)[NearBytes, FarBytes])
+        for (var limit = NearBytes; ; limit = FarBytes)
         {
             var wanted = (int)Math.Min(size, limit);
             if (received.Length - HeaderBytes < wanted) return isAll ? Outcome.Unread : Outcome.NeedsMore;
 
             var outcome = Read(received.Slice(HeaderBytes, wanted), isCompressed, encoding, limit, name, out length);
-            if (outcome != Outcome.Unread || wanted == size) return outcome;
+            if (outcome != Outcome.Unread || wanted == size || limit == FarBytes) return outcome;
         }
-
-        return Outcome.Unread;
     }
 
     private static Outcome Read(

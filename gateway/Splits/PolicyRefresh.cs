@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace MlOps.Gateway.Splits;
 
@@ -25,8 +24,9 @@ internal sealed partial class PolicyRefresh(
                 await book.CheckAsync(stoppingToken);
                 isAway = false;
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
+                // Whatever it is, a gateway that goes on by its last policies beats one that stops.
                 if (!isAway) LogServingLast(book.Current.Revision, e.Message);
                 isAway = true;
             }

@@ -1,17 +1,16 @@
-using System.Collections.Frozen;
-
 namespace MlOps.Gateway.Splits;
 
 /// <summary>All policies as they stood at one revision, found by model name without allocating.</summary>
 internal sealed class PolicySnapshot
 {
-    private readonly FrozenDictionary<string, Split> _splits;
-    private readonly FrozenDictionary<string, Split>.AlternateLookup<ReadOnlySpan<char>> _byName;
+    // Never changed once built. Frozen it would be no quicker to search, and slow to build again with every change.
+    private readonly Dictionary<string, Split> _splits;
+    private readonly Dictionary<string, Split>.AlternateLookup<ReadOnlySpan<char>> _byName;
 
     public PolicySnapshot(long revision, IEnumerable<Split> splits)
     {
         Revision = revision;
-        _splits = splits.ToFrozenDictionary(s => s.Policy.Model, StringComparer.Ordinal);
+        _splits = splits.ToDictionary(s => s.Policy.Model, StringComparer.Ordinal);
         _byName = _splits.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 

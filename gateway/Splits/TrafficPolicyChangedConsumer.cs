@@ -18,4 +18,10 @@ internal sealed class EveryReplica : ConsumerDefinition<TrafficPolicyChangedCons
         endpoint.InstanceId = NewId.NextGuid().ToString("N");
         endpoint.Temporary = true;
     });
+
+    // The periodic check makes up for an event without effect; kept, it would stay behind in a queue nobody reads.
+    protected override void ConfigureConsumer(
+        IReceiveEndpointConfigurator endpointConfigurator,
+        IConsumerConfigurator<TrafficPolicyChangedConsumer> consumerConfigurator,
+        IRegistrationContext context) => endpointConfigurator.DiscardFaultedMessages();
 }

@@ -9,6 +9,8 @@ namespace MlOps.Gateway.Tests;
 /// <summary>A gateway in this process on real PostgreSQL and RabbitMQ, before a peer in the place of every service.</summary>
 internal sealed class GatewayReplica : IAsyncDisposable
 {
+    public static readonly string[] Services = ["featurestore", "training", "registry", "inference", "monitoring"];
+
     private readonly WebApplication _app;
 
     private GatewayReplica(WebApplication app, GrpcChannel channel, HttpClient rest)
@@ -30,14 +32,13 @@ internal sealed class GatewayReplica : IAsyncDisposable
     public static async Task<GatewayReplica> StartAsync(
         string database, string busPrefix, InferencePeer peer, params string[] more)
     {
-        string[] services = ["featurestore", "training", "registry", "inference", "monitoring"];
         var app = GatewayApplication.Build(
         [
             $"--ConnectionStrings:gatewaydb={database}",
             $"--ConnectionStrings:rabbitmq={Servers.RabbitMq}",
             $"--Bus:Prefix={busPrefix}",
-            .. services.Select(s => $"--services:{s}:http:0=http://127.0.0.1:{peer.HttpPort}"),
-            .. services.Select(s => $"--services:{s}:grpc:0=http://127.0.0.1:{peer.GrpcPort}"),
+            .. Services.Select(s => $"--services:{s}:http:0=http://127.0.0.1:{peer.HttpPort}"),
+            .. Services.Select(s => $"--services:{s}:grpc:0=http://127.0.0.1:{peer.GrpcPort}"),
             .. more,
         ]);
         await app.StartAsync();

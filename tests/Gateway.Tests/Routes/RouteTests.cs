@@ -82,7 +82,7 @@ public sealed class RouteTests(Platform<RouteTests> platform) : IClassFixture<Pl
             .Select(s => s.FullName);
         Assert.Equal(
             all.Order(StringComparer.Ordinal),
-            MlOps.Gateway.Routes.PlatformService.All.SelectMany(s => s.GrpcServices)
+            MlOps.Gateway.Routes.PlatformService.All.SelectMany(s => s.GrpcServices).Select(s => s.FullName)
                 .Append(GatewayService.Descriptor.FullName).Order(StringComparer.Ordinal));
     }
 
@@ -95,6 +95,14 @@ public sealed class RouteTests(Platform<RouteTests> platform) : IClassFixture<Pl
         using var known = await narrow.Rest.PostAsync("/v2/models/m/infer", new ByteArrayContent(new byte[2001]));
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, known.StatusCode);
         Assert.NotNull((await known.Content.ReadFromJsonAsync<JsonObject>())?["error"]);
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v2/models/m/infer")
+        {
+            Content = new ByteArrayContent(new byte[200_000]),
+            Headers = { TransferEncodingChunked = true },
+        };
+        using var unknown = await narrow.Rest.SendAsync(request);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, unknown.StatusCode);
     }
 
     [ServerFact]
