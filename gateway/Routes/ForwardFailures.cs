@@ -63,27 +63,30 @@ internal sealed partial class ForwardFailures(RequestDelegate next, GatewayMetri
         ForwarderError.RequestTimedOut => new Answer(
             StatusCode.DeadlineExceeded, StatusCodes.Status504GatewayTimeout, "DEADLINE_EXCEEDED",
             $"The service {service} did not answer in time."),
-        ForwarderError.RequestBodyClient => Unreadable(failure.Exception),
+        // The forwarder blames the client as well when the service broke off while the request was still being read; the
+        // client is at fault only where the server found its request to be bad.
+        _ when BadRequest(failure.Exception) is { } bad => Refused(bad),
         _ => new Answer(
             StatusCode.Unavailable, StatusCodes.Status503ServiceUnavailable, "SERVICE_UNAVAILABLE",
             $"The service {service} is away; try again."),
     };
 
-    private static Answer Unreadable(Exception? exception)
+    private static Answer Refused(BadHttpRequestException bad) => bad.StatusCode == StatusCodes.Status413PayloadTooLarge
+        ? new Answer(
+            StatusCode.ResourceExhausted, bad.StatusCode, "REQUEST_TOO_LARGE",
+            "The request body is larger than the gateway takes.")
+        : new Answer(
+            StatusCode.InvalidArgument, bad.StatusCode, "REQUEST_MALFORMED",
+            "The request body could not be read to its end.");
+
+    private static BadHttpRequestException? BadRequest(Exception? exception)
     {
         for (var e = exception; e is not null; e = e.InnerException)
         {
-            if (e is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge })
-            {
-                return new Answer(
-                    StatusCode.ResourceExhausted, StatusCodes.Status413PayloadTooLarge, "REQUEST_TOO_LARGE",
-                    "The request body is larger than the gateway takes.");
-            }
+            if (e is BadHttpRequestException bad) return bad;
         }
 
-        return new Answer(
-            StatusCode.InvalidArgument, StatusCodes.Status400BadRequest, "REQUEST_MALFORMED",
-            "The request body could not be read to its end.");
+        return null;
     }
 
     private static string ServiceOf(HttpContext http) =>

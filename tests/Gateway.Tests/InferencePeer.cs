@@ -3,6 +3,7 @@ using System.Net;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -26,6 +27,7 @@ internal sealed record Seen(string Path, string? Version, string? Variant, strin
 /// </summary>
 internal sealed class InferencePeer : IAsyncDisposable
 {
+    private readonly ConcurrentDictionary<string, ConnectionContext> _connections = [];
     private WebApplication? _app;
 
     public int HttpPort { get; } = FreePorts.Take();
@@ -47,7 +49,16 @@ internal sealed class InferencePeer : IAsyncDisposable
         {
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Listen(IPAddress.Loopback, HttpPort, listen => listen.Protocols = HttpProtocols.Http1);
-            kestrel.Listen(IPAddress.Loopback, GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(IPAddress.Loopback, GrpcPort, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.Use(next => async connection =>
+                {
+                    _connections.TryAdd(connection.ConnectionId, connection);
+                    await next(connection);
+                    _connections.TryRemove(connection.ConnectionId, out _);
+                });
+            });
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.Zero);
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = 64 * 1024 * 1024);
@@ -63,10 +74,11 @@ internal sealed class InferencePeer : IAsyncDisposable
         await _app.StartAsync();
     }
 
-    /// <summary>Away at once: whatever is in flight is cut off.</summary>
+    /// <summary>Away at once, like a killed process: the connections break before any call can be ended in order.</summary>
     public async Task StopAsync()
     {
         if (_app is null) return;
+        foreach (var connection in _connections.Values) connection.Abort(new ConnectionAbortedException("killed"));
         await _app.StopAsync();
         await _app.DisposeAsync();
         _app = null;
