@@ -47,14 +47,7 @@ internal static class Demo
     /// <summary>An alias moves by an event; the answer carries the version, so the demo can see it arrive.</summary>
     private static async Task WaitUntilServedAsync(Platform platform, int version, CancellationToken ct)
     {
-        await platform.Gateway.DeleteTrafficPolicyAsync(
-            new Contracts.Gateway.V1.DeleteTrafficPolicyRequest
-            {
-                Model = TrainModel.Model,
-                Actor = "flights demo",
-                Reason = "everything to the champion",
-            },
-            Platform.Within(10, ct));
+        await Traffic.EverythingToTheChampionAsync(platform, ct);
         for (var tries = 0; ; tries++)
         {
             var models = await platform.Inference.ListModelsAsync(new(), Platform.Within(10, ct));

@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Grpc.Core;
 using MlOps.Contracts.Gateway.V1;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Flights.Steps;
@@ -71,6 +72,21 @@ internal static class Traffic
                 Reason = reason,
             },
             Platform.Within(10, ct)).ResponseAsync;
+
+    /// <summary>Takes back the policy of a demo before this one, if there was any.</summary>
+    public static async Task EverythingToTheChampionAsync(Platform platform, CancellationToken ct)
+    {
+        try
+        {
+            await platform.Gateway.DeleteTrafficPolicyAsync(
+                new DeleteTrafficPolicyRequest { Model = TrainModel.Model, Actor = "flights demo", Reason = "a new demo" },
+                Platform.Within(10, ct));
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
+        {
+            // There was none.
+        }
+    }
 
     private static string TextOf(JsonNode json, string name) =>
         json[name]?.GetValue<string>() ?? throw new DemoException($"no {name} in {json.ToJsonString()}");

@@ -34,10 +34,13 @@ internal static class DefineFeatures
             positions.RowsIngested + delays.RowsIngested, positions.RowsDuplicate + delays.RowsDuplicate, written);
     }
 
-    /// <summary>Puts what was known at <paramref name="asOf"/> into the online store; answers the number of keys.</summary>
+    /// <summary>
+    /// Puts what was known at <paramref name="asOf"/> into the online store, also when a demo before this one had gone
+    /// further; answers the number of keys.
+    /// </summary>
     public static async Task<long> MaterializeAsync(Platform platform, DateTimeOffset asOf, CancellationToken ct, string? view = null)
     {
-        var request = new MaterializeRequest { AsOfMicros = Columns.Micros(asOf) };
+        var request = new MaterializeRequest { AsOfMicros = Columns.Micros(asOf), ReplaceNewer = true };
         if (view is not null) request.FeatureViews.Add(view);
         var answer = await platform.Features.MaterializeAsync(request, Platform.Within(60, ct));
         return answer.Views.Sum(v => v.KeysWritten);
@@ -62,7 +65,8 @@ internal static class DefineFeatures
             {
                 Name = Delays,
                 Entity = "airport",
-                Schema = { Number("delay") },
+                // Two flights may leave in the same minute equally late; their destinations tell them apart.
+                Schema = { Text("destination"), Number("delay") },
                 EventTimeColumn = "departed_at",
                 KnownAtColumn = "known_at",
                 Aggregation = new Aggregation
@@ -90,6 +94,8 @@ internal static class DefineFeatures
             },
         },
     };
+
+    private static Field Text(string name) => new() { Name = name, Type = ColumnType.Text };
 
     private static Field Number(string name) => new() { Name = name, Type = ColumnType.Double };
 
@@ -133,10 +139,10 @@ internal static class DefineFeatures
 
     private static string DelaysCsv(IEnumerable<Flight> flights)
     {
-        var csv = new StringBuilder("airport,departed_at,known_at,delay\n");
+        var csv = new StringBuilder("airport,departed_at,known_at,destination,delay\n");
         foreach (var f in flights)
         {
-            csv.Append(CultureInfo.InvariantCulture, $"{f.Origin},{f.DepartedAt:O},{f.KnownAt:O},{f.Delay:R}\n");
+            csv.Append(CultureInfo.InvariantCulture, $"{f.Origin},{f.DepartedAt:O},{f.KnownAt:O},{f.Destination},{f.Delay:R}\n");
         }
 
         return csv.ToString();
