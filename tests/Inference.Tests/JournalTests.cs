@@ -1,0 +1,124 @@
+using System.Diagnostics.Metrics;
+using Google.Protobuf;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using MlOps.Contracts.Monitoring.V1;
+using MlOps.Inference.PredictionLog;
+
+namespace MlOps.Inference.Tests;
+
+public sealed class JournalTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("journal-").FullName;
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+
+    public void Dispose()
+    {
+        _services.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_segment_is_a_batch_and_a_torn_last_record_is_cut_off()
+    {
+        PredictionBatch whole = new() { Records = { Record(1), Record(2, 5_000) } };
+        string path;
+        using (var journal = Open())
+        {
+            foreach (var record in whole.Records) journal.Append(Framed(record));
+            journal.Close();
+            path = journal.TakeOldest()!.Path;
+        }
+
+        Assert.Equal(whole, PredictionBatch.Parser.ParseFrom(File.ReadAllBytes(path)));
+        var id = Guid.ParseExact(Path.GetFileNameWithoutExtension(path), "N");
+        var torn = Framed(Record(3, 5_000));
+        for (var length = 1; length < torn.Length; length += 611)
+        {
+            using (var file = new FileStream(path, FileMode.Append)) file.Write(torn.AsSpan(0, length));
+            using var recovered = Open();
+            var segment = recovered.TakeOldest();
+            Assert.Equal((id, 2), (segment!.Id, segment.Records));
+            Assert.Equal(whole, PredictionBatch.Parser.ParseFrom(File.ReadAllBytes(path)));
+        }
+    }
+
+    [Fact]
+    public void A_published_segment_is_gone_and_a_refused_one_stays_first()
+    {
+        using var journal = Open();
+        journal.Append(Framed(Record(1)));
+        journal.Close();
+        journal.Append(Framed(Record(2)));
+        journal.Close();
+
+        var first = journal.TakeOldest()!;
+        journal.Return(first, isPublished: false);
+        Assert.Same(first, journal.TakeOldest());
+        journal.Return(first, isPublished: true);
+
+        Assert.False(File.Exists(first.Path));
+        Assert.NotSame(first, journal.TakeOldest());
+    }
+
+    [Fact]
+    public void Beyond_its_bound_the_oldest_are_dropped_and_counted_but_not_what_is_under_way()
+    {
+        var dropped = 0L;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Name == "mlops.inference.log.dropped") self.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, _, _) => dropped += value);
+        listener.Start();
+        using var journal = Open(new InferenceOptions { JournalMaxBytes = 64 << 10, JournalSegmentBytes = 8 << 10 });
+        journal.Append(Framed(Record(0, 8 << 10)));
+        var underWay = journal.TakeOldest()!;
+
+        for (var i = 1; i <= 40; i++) journal.Append(Framed(Record(i, 4 << 10)));
+
+        Assert.True(journal.BacklogBytes <= 64 << 10);
+        Assert.True(File.Exists(underWay.Path));
+        var kept = Directory.EnumerateFiles(_folder, "*.batch", SearchOption.AllDirectories)
+            .SelectMany(path => PredictionBatch.Parser.ParseFrom(File.ReadAllBytes(path)).Records)
+            .Select(record => (int)record.TimeMicros).Order().ToArray();
+        Assert.Equal(41 - dropped, kept.Length);
+        Assert.Equal(0, kept[0]);
+        Assert.Equal(Enumerable.Range(41 - (kept.Length - 1), kept.Length - 1), kept[1..]);
+    }
+
+    [Fact]
+    public void Two_replicas_on_one_folder_keep_apart_and_the_next_one_finds_what_a_dead_one_left()
+    {
+        var first = Open();
+        using (var second = Open())
+        {
+            first.Append(Framed(Record(1)));
+            second.Append(Framed(Record(2)));
+            second.Close();
+            Assert.Equal(1, second.TakeOldest()!.Records);
+        }
+
+        first.Dispose();
+        using var next = Open();
+        Assert.Equal(1, PredictionBatch.Parser.ParseFrom(File.ReadAllBytes(next.TakeOldest()!.Path)).Records.Single().TimeMicros);
+    }
+
+    private Journal Open(InferenceOptions? options = null) => new(
+        new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Storage:Folder", (string?)_folder)]).Build(),
+        Options.Create(options ?? new InferenceOptions()),
+        new InferenceTelemetry(_services.GetRequiredService<IMeterFactory>(), TimeProvider.System),
+        TimeProvider.System, NullLogger<Journal>.Instance);
+
+    private static PredictionRecord Record(int number, int bytes = 10) => new()
+    {
+        TimeMicros = number,
+        PredictionId = ByteString.CopyFrom(new byte[16]),
+        Model = new string('m', bytes),
+    };
+
+    private static byte[] Framed(PredictionRecord record) => new PredictionBatch { Records = { record } }.ToByteArray();
+}

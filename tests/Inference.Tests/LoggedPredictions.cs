@@ -1,0 +1,55 @@
+using System.Collections.Concurrent;
+using MassTransit;
+using MlOps.Contracts.Events;
+using MlOps.Contracts.Monitoring.V1;
+using MlOps.TestServers;
+
+namespace MlOps.Inference.Tests;
+
+/// <summary>The prediction log as its consumer sees it: batches by id, a repeated one counted once if it says the same.</summary>
+internal sealed class LoggedPredictions(IBusControl bus) : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<Guid, byte[]> _batches = [];
+
+    /// <summary>A batch id came twice with different records.</summary>
+    public bool HasContradiction { get; private set; }
+
+    public IReadOnlyList<PredictionRecord> Records =>
+        [.. _batches.Values.SelectMany(batch => PredictionBatch.Parser.ParseFrom(batch).Records)];
+
+    /// <summary>Ids of all records, one for each time it is in the log.</summary>
+    public IReadOnlyList<string> Ids => [.. Records.Select(r => Convert.ToHexStringLower(r.PredictionId.Span))];
+
+    public static async Task<LoggedPredictions> ListenAsync(string prefix)
+    {
+        LoggedPredictions? log = null;
+        var bus = Bus.Factory.CreateUsingRabbitMq(rabbit =>
+        {
+            rabbit.Host(new Uri(Servers.RabbitMq));
+            rabbit.MessageTopology.SetEntityNameFormatter(
+                new PrefixEntityNameFormatter(rabbit.MessageTopology.EntityNameFormatter, prefix));
+            rabbit.ReceiveEndpoint($"{prefix}log-{Guid.NewGuid():N}", endpoint =>
+            {
+                endpoint.AutoDelete = true;
+                endpoint.Durable = false;
+                endpoint.Handler<PredictionsLogged>(context =>
+                {
+                    // Set before the bus starts.
+                    log!.Take(context.Message);
+                    return Task.CompletedTask;
+                });
+            });
+        });
+        log = new LoggedPredictions(bus);
+        await bus.StartAsync(TimeSpan.FromSeconds(30));
+        return log;
+    }
+
+    public async ValueTask DisposeAsync() => await bus.StopAsync(TimeSpan.FromSeconds(30));
+
+    private void Take(PredictionsLogged logged)
+    {
+        var records = logged.Records.ToArray();
+        if (!_batches.GetOrAdd(logged.BatchId, records).SequenceEqual(records)) HasContradiction = true;
+    }
+}
