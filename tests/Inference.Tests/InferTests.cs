@@ -152,6 +152,8 @@ public sealed class InferTests(InferenceFixture services)
     [InlineData("{\"inputs\":[{\"name\":\"hour\",\"shape\":[2,1],\"datatype\":\"FP32\",\"data\":[[1],2]}]}")]
     [InlineData("{\"inputs\":[{\"name\":\"hour\",\"shape\":[1,1],\"datatype\":\"FP32\",\"data\":5}]}")]
     [InlineData("{\"inputs\":[{\"name\":\"origin\",\"shape\":[1,1],\"datatype\":\"BYTES\",\"data\":[\"\\ud800\"]}]}")]
+    [InlineData("{\"inputs\":[{\"name\":\"\\ud800\",\"shape\":[1,1],\"datatype\":\"FP32\",\"data\":[1]}]}")]
+    [InlineData("{\"id\":\"\\ud800\",\"inputs\":[]}")]
     [InlineData("{\"outputs\":[{}],\"inputs\":[]}")]
     public async Task Malformed_json_is_400_with_an_error_text(string body)
     {
@@ -178,6 +180,24 @@ public sealed class InferTests(InferenceFixture services)
         Assert.Equal(HttpStatusCode.OK, status);
         Assert.Equal("a\"b", answer.GetProperty("id").GetString());
         Assert.Equal([11.25f, 8f], answer.GetProperty("outputs")[0].GetProperty("data").EnumerateArray().Select(v => v.GetSingle()));
+    }
+
+    [ServerFact]
+    public async Task Names_without_end_are_refused_in_few_words()
+    {
+        var model = await services.NewModelAsync(Graphs.Delay(), Graphs.DelaySignature);
+        var many = Tensor.ToRequest(model, isRaw: true, Enumerable.Range(0, 5_000).Select(i => Tensor.Fp32($"input-{i}", 1)));
+        var much = Tensor.ToRequest(model, isRaw: true, [Tensor.Fp32(new string('x', 200_000), 1)]);
+        var twice = Tensor.ToRequest(model, isRaw: true, ThreeRows);
+        foreach (var _ in (int[])[1, 2]) twice.Outputs.Add(new ModelInferRequest.Types.InferRequestedOutputTensor { Name = "prediction" });
+        var unknown = Tensor.ToRequest(new string('m', 200_000), isRaw: true, ThreeRows);
+
+        foreach (var (request, status) in ((ModelInferRequest, StatusCode)[])
+                 [(many, StatusCode.InvalidArgument), (much, StatusCode.InvalidArgument), (twice, StatusCode.InvalidArgument), (unknown, StatusCode.NotFound)])
+        {
+            var refused = await Assert.ThrowsAsync<RpcException>(() => services.Tensors.ModelInferAsync(request).ResponseAsync);
+            Assert.Equal(status, refused.StatusCode);
+        }
     }
 
     [ServerFact]

@@ -29,7 +29,7 @@ public sealed class InferenceFixture : IAsyncLifetime
     /// <summary>Where the fixture's own service expects the feature store.</summary>
     public int FeaturePort => _featurePort;
 
-    public HttpClient Http { get; } = new() { Timeout = TimeSpan.FromSeconds(30) };
+    public HttpClient Http { get; } = new(new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => System.Text.Encoding.UTF8 }) { Timeout = TimeSpan.FromSeconds(30) };
 
     public RegistryService.RegistryServiceClient Versions { get; private set; } = null!;
 

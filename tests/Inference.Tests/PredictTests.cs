@@ -108,6 +108,7 @@ public sealed class PredictTests(InferenceFixture services)
     [InlineData("""{"rows":[{"origin":"ATL"}],"else":1}""")]
     [InlineData("""{"rows":[{"origin":"ATL","origin":"ATL","distance":1,"hour":1}]}""")]
     [InlineData("""{"rows":[{"origin":"ATL","distance":1,"hour":1},{"origin":5,"distance":1,"hour":1}]}""")]
+    [InlineData("""{"rows":[{"\ud800":1,"origin":"ATL","distance":1,"hour":1}]}""")]
     [InlineData("""{"rows":[{"origin":["ATL"],"distance":1,"hour":1}]}""")]
     [InlineData("""{"rows":[{"origin":5,"distance":1,"hour":1}]}""")]
     [InlineData("""{"rows":[{"origin":"ATL","distance":"far","hour":1}]}""")]

@@ -39,9 +39,13 @@ public sealed class VersionTests(InferenceFixture services)
             $"v2/models/{model}/infer", Tensor.ToJson(One), ("x-mlops-variant", "canary"), ("x-mlops-subject", "someone"));
         using var call = services.Tensors.ModelInferAsync(
             Tensor.ToRequest(model, isRaw: true, One), new Metadata { { "x-mlops-variant", "canary" } });
+        var odd = await services.Http.PostJsonAsync(
+            $"v2/models/{model}/infer", Tensor.ToJson(One), ("x-mlops-variant", "a\u00fcb"), ("x-mlops-subject", "\u00fcber"));
         var headers = await call.ResponseHeadersAsync;
         var grpc = await call;
 
+        Assert.Equal(HttpStatusCode.OK, odd.Status);
+        Assert.Null(odd.Header("x-mlops-variant"));
         Assert.Equal("1", rest.Header("x-mlops-model-version"));
         Assert.Equal("canary", rest.Header("x-mlops-variant"));
         Assert.Equal(rest.Json.GetProperty("parameters").GetProperty("prediction_id").GetString(), rest.Header("x-mlops-prediction-id"));

@@ -12,7 +12,7 @@ internal sealed class LoadedModel(
     string model, int version, string featureService, InferenceSession session, TensorLayout[] inputs, TensorLayout[] outputs)
     : IDisposable
 {
-    private const int MaxKeptWorkspaces = 64;
+    private const int MaxKeptWorkspaces = 32;
     private readonly ConcurrentQueue<Workspace> _workspaces = [];
     private readonly RunOptions _runOptions = new();
     private int _leases = 1;

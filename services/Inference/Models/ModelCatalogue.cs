@@ -13,6 +13,7 @@ internal sealed partial class ModelCatalogue(
     RegistryService.RegistryServiceClient registry, TimeProvider time, ILogger<ModelCatalogue> logger) : IDisposable
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
+    private const int MaxNameLength = 255;
     private readonly SemaphoreSlim _turn = new(1);
     private readonly Lock _routing = new();
     private volatile FrozenDictionary<string, ModelRoutes> _wanted = FrozenDictionary<string, ModelRoutes>.Empty;
@@ -69,6 +70,11 @@ internal sealed partial class ModelCatalogue(
     private async Task<int> FindAnewAsync(
         string model, string selector, Func<string, int, bool> isLoaded, CancellationToken ct)
     {
+        if (model.Length > MaxNameLength || selector.Length > MaxNameLength)
+        {
+            throw new NotFoundException("MODEL_NOT_FOUND", $"No model or version has a name longer than {MaxNameLength} characters.");
+        }
+
         await RefreshSinceAsync(time.GetTimestamp(), isLoaded, ct);
         if (Find(model, selector) is { } version) return version;
         if (Failure is { } failure)

@@ -47,6 +47,12 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
                 await PublishAsync(segment, ct);
                 isPublished = true;
             }
+            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+            {
+                // Somebody deleted it; the ones behind must not wait for it.
+                LogGone(segment.Id, segment.Records);
+                isPublished = true;
+            }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
                 LogNotPublished(segment.Id, e.Message);
@@ -73,6 +79,9 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
             if (context.TryGetPayload(out RabbitMqSendContext? rabbit)) rabbit.Mandatory = true;
         }, either.Token).WaitAsync(either.Token);
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Prediction log: the file of batch {Batch} with {Records} records is gone")]
+    private partial void LogGone(Guid batch, int records);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Prediction log: batch {Batch} waits, the broker did not take it: {Reason}")]
     private partial void LogNotPublished(Guid batch, string reason);

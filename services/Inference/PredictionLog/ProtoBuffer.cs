@@ -8,7 +8,7 @@ internal sealed class ProtoBuffer
 {
     // Tag and longest length of the frame around everything written.
     private const int FrameRoom = 6;
-    private const int MaxKeptBytes = 1 << 20;
+    private const int MaxKeptBytes = 256 << 10;
     private byte[] _bytes = new byte[1024];
     private int _length = FrameRoom;
 

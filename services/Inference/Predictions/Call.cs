@@ -35,7 +35,11 @@ internal sealed record Call(string Protocol, string VersionHint, string Variant,
         if (Variant.Length > 0) headers[VariantHeader] = Variant;
     }
 
-    private static string One(StringValues header) => header.Count == 1 && header[0] is { Length: <= MaxHeaderLength } one ? one : "";
+    // Only what may stand in the answer's headers again.
+    private static string One(StringValues header) =>
+        header.Count == 1 && header[0] is { Length: <= MaxHeaderLength } one && one.AsSpan().IndexOfAnyExceptInRange(' ', '~') < 0
+            ? one
+            : "";
 
     private static string HashOf(string subject) => subject.Length == 0
         ? ""

@@ -10,7 +10,7 @@ namespace MlOps.Inference.Predictions;
 internal sealed class FeatureLookup(
     FeatureStoreService.FeatureStoreServiceClient store, IOptions<InferenceOptions> options, TimeProvider time)
 {
-    /// <exception cref="RpcException">The store's own words; Unavailable when it is away.</exception>
+    /// <exception cref="RpcException">The store's own words; Unavailable when it is away or silent for too long.</exception>
     public async Task<GetOnlineFeaturesResponse> FetchAsync(string featureService, Table rows, int count, CancellationToken ct)
     {
         GetOnlineFeaturesResponse answer;
@@ -20,7 +20,9 @@ internal sealed class FeatureLookup(
                 new GetOnlineFeaturesRequest { FeatureService = featureService, Entities = rows },
                 deadline: (time.GetUtcNow() + options.Value.FeatureTimeout).UtcDateTime, cancellationToken: ct);
         }
-        catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable
+            // The time that ran out is this service's own: a caller who gave up has cancelled.
+            || (e.StatusCode == StatusCode.DeadlineExceeded && !ct.IsCancellationRequested))
         {
             throw ModelUnavailable.Because(
                 "FEATURES_UNAVAILABLE", $"Features of '{featureService}' cannot be looked up now: {e.Status.Detail}");

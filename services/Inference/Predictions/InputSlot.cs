@@ -13,7 +13,7 @@ namespace MlOps.Inference.Predictions;
 /// </summary>
 internal sealed class InputSlot(TensorLayout layout)
 {
-    private const int MaxKeptBytes = 1 << 20;
+    private const int MaxKeptBytes = 64 << 10;
     private byte[] _bytes = GC.AllocateUninitializedArray<byte>(64, pinned: true);
     private int[] _ends = new int[layout.Datatype.IsText ? 8 : 0];
     private int _length;
@@ -186,7 +186,7 @@ internal sealed class InputSlot(TensorLayout layout)
         _length = needed;
     }
 
-    private static string Quoted(string text) => text.Length is 0 or > 40 ? "something else" : text;
+    private static string Quoted(string text) => text.Length == 0 ? "none" : Workspace.Shown(text);
 
     private static string Joined(ReadOnlySpan<long> shape) => string.Join(',', shape.ToArray());
 }

@@ -94,14 +94,13 @@ internal sealed class PredictRows(FeatureLookup lookup)
         shape.Fill(1);
         if (layout.IsBatched) shape[0] = count;
         if (!slot.TryShape(layout.Datatype.Name, shape, violations)) return;
-        // Row counts of both were checked: the first of them is the request's.
-        var column = inRequest >= 0 ? rows.Columns[inRequest] : features!.Features.Columns[inFeatures];
-        var statuses = inFeatures >= 0 ? features!.Statuses[inFeatures].Statuses : null;
+        var column = inFeatures >= 0 ? features?.Features.Columns[inFeatures] : rows.Columns[inRequest];
+        var statuses = inFeatures >= 0 ? features?.Statuses[inFeatures].Statuses : null;
         for (var row = 0; row < count; row++)
         {
             var broken = statuses is not null && statuses[row] is not FeatureStatus.Present
                 ? slot.TryAppendMissing() ? null : $"must not be missing; the online store says {FeatureLookup.WordFor(statuses[row])}"
-                : Columns.TryAppend(slot, column, row);
+                : Columns.TryAppend(slot, column!, row); // One of the two has it, or the method had ended above.
             if (broken is null) continue;
             violations.Add(layout.Name, $"{broken} (row {row})");
             return;

@@ -13,7 +13,8 @@ namespace MlOps.Inference.Predictions;
 /// </summary>
 internal sealed class Workspace : IDisposable
 {
-    private const int MaxKeptBytes = 1 << 20;
+    private const int MaxKeptBytes = 256 << 10;
+    private const int MaxShownLength = 100;
     private readonly LoadedModel _model;
     private readonly OrtValue?[] _values;
 
@@ -54,6 +55,9 @@ internal sealed class Workspace : IDisposable
 
         return null;
     }
+
+    /// <summary>A name a caller made up, short enough to be said back.</summary>
+    public static string Shown(string name) => name.Length <= MaxShownLength ? name : name[..MaxShownLength] + "…";
 
     /// <exception cref="InvalidRequestException">INPUT_INVALID: names every input that breaks a rule, and the rule.</exception>
     public void Check(Violations violations)

@@ -26,8 +26,9 @@ internal static class InferJson
             var reader = new Utf8JsonReader(body);
             return ReadRequest(ref reader, workspace);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The second is the reader's word for a string that is no text: a lone surrogate, a torn UTF-8 sequence.
             throw Invalid($"The body is not valid JSON: {e.Message}");
         }
     }
@@ -139,7 +140,7 @@ internal static class InferJson
         if (!hasName) throw Invalid($"'inputs[{position}].name' is missing");
         if (slot is null)
         {
-            violations.Add(unknownName ?? "", "is not an input of the model");
+            violations.Add(Workspace.Shown(unknownName ?? ""), "is not an input of the model");
             return;
         }
 

@@ -12,6 +12,9 @@ internal sealed class OpenInferenceGrpcService(
     ModelHost host, Predictor predictor, InferenceTelemetry telemetry, TimeProvider time)
     : GRPCInferenceService.GRPCInferenceServiceBase
 {
+    private const int MaxRank = 16;
+    private const int MaxSurplusInputs = 16;
+
     public override Task<ServerLiveResponse> ServerLive(ServerLiveRequest request, ServerCallContext context) =>
         Task.FromResult(new ServerLiveResponse { Live = true });
 
@@ -47,7 +50,7 @@ internal sealed class OpenInferenceGrpcService(
             model = lease.Model;
             using var workspace = model.RentWorkspace();
             Read(request, workspace);
-            RequestedOutputs.Check(model, request.Outputs.Select(o => o.Name));
+            if (request.Outputs.Count > 0) RequestedOutputs.Check(model, [.. request.Outputs.Select(o => o.Name)]);
             using var prediction = predictor.Predict(model, workspace, call);
             call.Announce(prediction, http.Response.Headers);
             return Write(request, prediction);
@@ -65,6 +68,10 @@ internal sealed class OpenInferenceGrpcService(
         violations.AddIf(
             isRaw && request.RawInputContents.Count != request.Inputs.Count, "raw_input_contents",
             $"must have one buffer for each of the {request.Inputs.Count} inputs, not {request.RawInputContents.Count}");
+        // A refusal travels in the trailers, which cannot name any number of inputs.
+        violations.AddIf(
+            request.Inputs.Count > workspace.Inputs.Length + MaxSurplusInputs, "inputs",
+            $"must be the model's {workspace.Inputs.Length}, not {request.Inputs.Count}");
         violations.ThrowIfAny("INPUT_INVALID");
         Span<long> shape = stackalloc long[MaxRank];
         for (var i = 0; i < request.Inputs.Count; i++)
@@ -72,7 +79,7 @@ internal sealed class OpenInferenceGrpcService(
             var input = request.Inputs[i];
             if (workspace.Find(input.Name) is not { } slot)
             {
-                violations.Add(input.Name, "is not an input of the model");
+                violations.Add(Workspace.Shown(input.Name), "is not an input of the model");
                 continue;
             }
 
@@ -92,8 +99,6 @@ internal sealed class OpenInferenceGrpcService(
 
         workspace.Check(violations);
     }
-
-    private const int MaxRank = 16;
 
     private static ModelInferResponse Write(ModelInferRequest request, Prediction prediction)
     {

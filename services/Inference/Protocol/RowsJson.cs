@@ -21,8 +21,9 @@ internal static class RowsJson
             var reader = new Utf8JsonReader(body);
             return ReadRequest(ref reader);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The second is the reader's word for a string that is no text: a lone surrogate, a torn UTF-8 sequence.
             throw Invalid($"The body is not valid JSON: {e.Message}");
         }
     }
