@@ -167,6 +167,8 @@ run_test() {
     at_end=(remove_test_servers)
     start_test_servers
     export MLOPS_TEST_REQUIRE=1
+    # The addresses of a platform that people use are no business of the tests; services read MLOPS_GRPC_PORT too.
+    unset MLOPS_STATE MLOPS_REST_PORT MLOPS_GRPC_PORT MLOPS_DASHBOARD_PORT
     for name in "${projects[@]}"; do run_project "$name" "${options[@]}"; done
 
     at_end=()
