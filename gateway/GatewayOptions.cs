@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using MlOps.ServiceDefaults;
 
 namespace MlOps.Gateway;
 
@@ -12,6 +13,10 @@ internal sealed record GatewayOptions
     /// <summary>How long a REST request may go without a byte moving in either direction. gRPC calls carry their own deadline.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan RestActivityTimeout { get; init; } = TimeSpan.FromSeconds(100);
+
+    /// <summary>How long a request waits for a service that refuses connections, since it may be restarting.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
+    public TimeSpan RestartPatience { get; init; } = ClientExtensions.RestartPatience;
 
     /// <summary>How often a replica asks the database whether it missed a change of the traffic policies.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http.Extensions;
 using MlOps.Gateway.Splits;
+using MlOps.ServiceDefaults;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -9,8 +10,6 @@ namespace MlOps.Gateway.Routes;
 /// <summary>Every public path of every service, on one address; whatever else is asked gets an answer that names what exists.</summary>
 internal static class PlatformRoutes
 {
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
-
     public static void AddPlatformRoutes(this WebApplicationBuilder builder)
     {
         var options = builder.Configuration.GetSection("Gateway").Get<GatewayOptions>() ?? new GatewayOptions();
@@ -28,7 +27,7 @@ internal static class PlatformRoutes
             })
             .ConfigureHttpClient((_, handler) =>
             {
-                handler.ConnectTimeout = ConnectTimeout;
+                handler.ConnectPatiently(options.RestartPatience);
                 // A destination that vanished without a word fails its streams instead of leaving them silent.
                 handler.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
                 handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);

@@ -19,7 +19,13 @@ internal static class MessagePeek
     {
         // The forwarder does so for gRPC as well, but from the first read on it is too late.
         if (http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null;
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+        {
+            size.MaxRequestBodySize = null;
+            // Lifted already; finding it fixed, the forwarder would log a warning for every call.
+            http.Features.Set<IHttpMaxRequestBodySizeFeature>(null);
+        }
+
 
         var encoding = http.Request.Headers.GrpcEncoding.ToString();
         var reader = http.Request.BodyReader;

@@ -75,7 +75,7 @@ internal static class ReportPage
             ["Trial", "Settings", "Rounds", "Validation RMSE"],
             version.Trials.OrderBy(t => t.ValidationRmse).Select(t => new[]
             {
-                $"{t.Number}", string.Join(", ", t.Parameters.Select(p => $"{p.Key} {p.Value}")), $"{t.BestRound}", $"{t.ValidationRmse:0.000}",
+                $"{t.Number}", string.Join(", ", t.Parameters.Where(p => Varies(version, p.Key)).Select(p => $"{p.Key} {p.Value}")), $"{t.BestRound}", $"{t.ValidationRmse:0.000}",
             }))}</section>
         """);
 
@@ -94,13 +94,16 @@ internal static class ReportPage
         return html.Append("</table>").ToString();
     }
 
+    private static bool Varies(Report.VersionFigures version, string parameter) =>
+        version.Trials.Select(t => t.Parameters.GetValueOrDefault(parameter)).Distinct().Count() > 1;
+
     private static string Numeric(int column, string head) => column == 0 || head == "Settings" ? "" : " class=\"n\"";
 
     private static string DelayChart(Report.Histogram delays)
     {
         var chart = new Chart(520, 240);
         var top = Math.Ceiling(delays.JanuaryFebruary.Concat(delays.March).Max() * 20) / 20;
-        chart.Grid(top, 5, v => $"{v * 100:0} %");
+        chart.Grid(top, (int)Math.Round(top / 0.05), v => $"{v * 100:0} %");
         for (var i = 0; i < delays.Edges.Count; i++)
         {
             var (left, width) = chart.Slot(i, delays.Edges.Count);
@@ -117,7 +120,7 @@ internal static class ReportPage
         var weeks = report.MarchByWeek.Select(p => p.From).Distinct().Order().ToList();
         var chart = new Chart(520, 240);
         var top = Math.Ceiling(report.MarchByWeek.Select(p => p.Rmse).DefaultIfEmpty(1).Max() / 10) * 10;
-        chart.Grid(top, 5, v => $"{v:0}");
+        chart.Grid(top, (int)Math.Round(top / 10), v => $"{v:0}");
         for (var i = 0; i < weeks.Count; i++)
         {
             var (left, width) = chart.Slot(i, weeks.Count);
