@@ -30,6 +30,12 @@ internal sealed partial class RunTrial(
 
     internal async Task HandleAsync(Guid trainingRun, int number, CancellationToken ct)
     {
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // Delivered in the moment before the bus stops; taking it would only count an attempt.
+            await trials.HandBackAsync(trainingRun, number, ct);
+            return;
+        }
         if (await trials.TakeAsync(trainingRun, number, ct) is not { } trial)
         {
             LogSkipped(trainingRun, number);

@@ -75,7 +75,7 @@ internal sealed class TrialState(NpgsqlDataSource source, Outbox outbox, RunChan
         async tx =>
         {
             var rows = await tx.ExecuteAsync(
-                "update trials set state = 'queued' where training_run_id = $1 and number = $2 and state = 'running'",
+                "update trials set state = 'queued' where training_run_id = $1 and number = $2 and state in ('queued', 'running')",
                 [trainingRun, number], ct);
             if (rows == 1) await outbox.AddAsync(tx, new TrialRequested(trainingRun, number), ct);
         },
