@@ -51,6 +51,7 @@ public static class ServiceDefaultsExtensions
     /// <summary>Maps <c>/alive</c>, <c>/health</c>, <c>/metrics</c> and <c>grpc.health.v1</c>, and puts failure handling first.</summary>
     public static WebApplication MapServiceDefaults(this WebApplication app)
     {
+        app.UseMiddleware<RequestSpans>();
         app.UseExceptionHandler();
         HealthEndpoints.Map(app);
         app.MapGet("/metrics", (PrometheusExposition metrics) =>

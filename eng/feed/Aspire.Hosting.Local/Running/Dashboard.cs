@@ -38,6 +38,8 @@ internal sealed record Dashboard(Resource Resource, string OtlpUrl, string OtlpK
             .WithEnvironment("ASPNETCORE_URLS", url)
             .WithEnvironment("ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL", otlp)
             .WithEnvironment("DASHBOARD__FRONTEND__AUTHMODE", "Unsecured")
+            // What the page shows may be asked for as JSON under /api/telemetry, by the same rule.
+            .WithEnvironment("DASHBOARD__API__AUTHMODE", "Unsecured")
             .WithEnvironment("DASHBOARD__OTLP__AUTHMODE", "ApiKey")
             .WithEnvironment("DASHBOARD__OTLP__PRIMARYAPIKEY", key)
             .WithEnvironment("ASPIRE_DASHBOARD_TELEMETRY_OPTOUT", "true")
