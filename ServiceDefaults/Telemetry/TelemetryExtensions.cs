@@ -14,7 +14,7 @@ internal static class TelemetryExtensions
 {
     private static readonly string[] Sources =
     [
-        "Microsoft.AspNetCore", "System.Net.Http", "Npgsql", "MassTransit", "Yarp.ReverseProxy", "MlOps.*",
+        "Microsoft.AspNetCore", "Grpc.Net.Client", "System.Net.Http", "Npgsql", "MassTransit", "Yarp.ReverseProxy", "MlOps.*",
     ];
 
     private static readonly string[] Meters =

@@ -20,7 +20,7 @@ public sealed class TraceTests(RunningPlatform platform)
         using var answer = await platform.Rest.SendAsync(request);
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
 
-        var spans = new List<(string Service, string Name)>();
+        var spans = new List<Span>();
         await Eventually.Async(
             async () =>
             {
@@ -30,16 +30,21 @@ public sealed class TraceTests(RunningPlatform platform)
             TimeSpan.FromSeconds(30),
             $"the dashboard shows trace {traceId} down to Redis");
 
-        var services = spans.Select(s => s.Service).Distinct().Order();
-        Assert.Equal(["featurestore", "gateway", "inference"], services);
+        Assert.Equal(["featurestore", "gateway", "inference"], spans.Select(s => s.Service).Distinct().Order());
+        var orphans = spans.Where(s => s.Parent != "00f067aa0ba902b7" && spans.All(other => other.Id != s.Parent));
+        Assert.Empty(orphans);
         Assert.Contains(spans, s => s.Service == "featurestore" && s.Name.Contains("redis", StringComparison.OrdinalIgnoreCase));
     }
 
-    private async Task<List<(string Service, string Name)>> SpansAsync(string traceId)
+    private async Task<List<Span>> SpansAsync(string traceId)
     {
-        using var answer = await platform.Dashboard.GetAsync(new Uri($"/api/telemetry/traces/{traceId}", UriKind.Relative));
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/telemetry/traces/{traceId}")
+        {
+            Headers = { { "x-api-key", await File.ReadAllTextAsync(Path.Combine(platform.State, "dashboard", "api-key")) } },
+        };
+        using var answer = await platform.Dashboard.SendAsync(request);
         if (!answer.IsSuccessStatusCode) return [];
-        var spans = new List<(string, string)>();
+        var spans = new List<Span>();
         using var json = await JsonDocument.ParseAsync(await answer.Content.ReadAsStreamAsync());
         foreach (var resource in json.RootElement.GetProperty("data").GetProperty("resourceSpans").EnumerateArray())
         {
@@ -47,9 +52,13 @@ public sealed class TraceTests(RunningPlatform platform)
                 .First(a => a.GetProperty("key").GetString() == "service.name").GetProperty("value").GetProperty("stringValue").GetString();
             spans.AddRange(resource.GetProperty("scopeSpans").EnumerateArray()
                 .SelectMany(scope => scope.GetProperty("spans").EnumerateArray())
-                .Select(span => (service ?? "", span.GetProperty("name").GetString() ?? "")));
+                .Select(span => new Span(
+                    service ?? "", span.GetProperty("name").GetString() ?? "", span.GetProperty("spanId").GetString() ?? "",
+                    span.TryGetProperty("parentSpanId", out var parent) ? parent.GetString() ?? "" : "")));
         }
 
         return spans;
     }
+
+    private sealed record Span(string Service, string Name, string Id, string Parent);
 }

@@ -38,8 +38,9 @@ internal sealed record Dashboard(Resource Resource, string OtlpUrl, string OtlpK
             .WithEnvironment("ASPNETCORE_URLS", url)
             .WithEnvironment("ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL", otlp)
             .WithEnvironment("DASHBOARD__FRONTEND__AUTHMODE", "Unsecured")
-            // What the page shows may be asked for as JSON under /api/telemetry, by the same rule.
-            .WithEnvironment("DASHBOARD__API__AUTHMODE", "Unsecured")
+            // What the page shows is there for programs as well: /api/telemetry, with the key in the header x-api-key.
+            .WithEnvironment("DASHBOARD__API__AUTHMODE", "ApiKey")
+            .WithEnvironment("DASHBOARD__API__PRIMARYAPIKEY", ApiKeyIn(home))
             .WithEnvironment("DASHBOARD__OTLP__AUTHMODE", "ApiKey")
             .WithEnvironment("DASHBOARD__OTLP__PRIMARYAPIKEY", key)
             .WithEnvironment("ASPIRE_DASHBOARD_TELEMETRY_OPTOUT", "true")
@@ -51,5 +52,20 @@ internal sealed record Dashboard(Resource Resource, string OtlpUrl, string OtlpK
             .WithEnvironment("DOTNET_GCConserveMemory", "5")
             .WithHealthCheck("dashboard");
         return new Dashboard(dashboard.Resource, otlp, key);
+    }
+
+    private static string ApiKeyIn(string home)
+    {
+        var key = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var file = Path.Combine(home, "api-key");
+        File.Delete(file);
+        using var writer = new StreamWriter(file, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        writer.Write(key);
+        return key;
     }
 }
