@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using Grpc.Net.Client;
+using MlOps.ServiceDefaults;
 using MlOps.TestServers;
 
 namespace MlOps.EndToEnd.Tests;
@@ -40,7 +41,12 @@ public sealed class RunningPlatform : IAsyncLifetime
         var endpoints = await Eventually.GetAsync(ReadEndpointsAsync, StartDeadline, "the AppHost announces its addresses");
         Rest = new HttpClient { BaseAddress = endpoints.Rest, Timeout = TimeSpan.FromSeconds(30) };
         Dashboard = new HttpClient { BaseAddress = endpoints.Dashboard };
-        Grpc = GrpcChannel.ForAddress(endpoints.Grpc);
+        // A client of servers that restart: while the gateway refuses connections it waits, as the platform does inside.
+        Grpc = GrpcChannel.ForAddress(endpoints.Grpc, new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler().ConnectPatiently(TimeSpan.FromSeconds(30)),
+            DisposeHttpClient = true,
+        });
         await Eventually.Async(IsHealthyAsync, StartDeadline, "the platform is healthy");
         await RunDemoAsync(endpoints);
     }

@@ -8,6 +8,8 @@ namespace MlOps.EndToEnd.Tests;
 [Collection(PlatformTests.Name)]
 public sealed class TraceTests(RunningPlatform platform)
 {
+    private const string CallerSpan = "00f067aa0ba902b7";
+
     [ServerFact]
     public async Task A_prediction_by_keys_is_one_trace_through_gateway_inference_feature_store_and_redis()
     {
@@ -15,7 +17,7 @@ public sealed class TraceTests(RunningPlatform platform)
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/models/flight-delay/predict")
         {
             Content = JsonContent.Create(new { rows = new[] { Requests.Flight } }),
-            Headers = { { "traceparent", $"00-{traceId}-00f067aa0ba902b7-01" } },
+            Headers = { { "traceparent", $"00-{traceId}-{CallerSpan}-01" } },
         };
         using var answer = await platform.Rest.SendAsync(request);
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
@@ -25,16 +27,17 @@ public sealed class TraceTests(RunningPlatform platform)
             async () =>
             {
                 spans = await SpansAsync(traceId);
-                return spans.Any(s => s.Name.Contains("redis", StringComparison.OrdinalIgnoreCase));
+                return IsWhole(spans);
             },
             TimeSpan.FromSeconds(30),
-            $"the dashboard shows trace {traceId} down to Redis");
-
+            $"the dashboard shows trace {traceId} without a gap");
         Assert.Equal(["featurestore", "gateway", "inference"], spans.Select(s => s.Service).Distinct().Order());
-        var orphans = spans.Where(s => s.Parent != "00f067aa0ba902b7" && spans.All(other => other.Id != s.Parent));
-        Assert.Empty(orphans);
-        Assert.Contains(spans, s => s.Service == "featurestore" && s.Name.Contains("redis", StringComparison.OrdinalIgnoreCase));
     }
+
+    // Services send their spans each in its own time, so a part may come before what it hangs on.
+    private static bool IsWhole(IReadOnlyCollection<Span> spans) =>
+        spans.Any(s => s.Service == "featurestore" && s.Name.Contains("redis", StringComparison.Ordinal))
+        && spans.All(s => s.Parent == CallerSpan || spans.Any(other => other.Id == s.Parent));
 
     private async Task<List<Span>> SpansAsync(string traceId)
     {

@@ -59,12 +59,10 @@ internal sealed record Dashboard(Resource Resource, string OtlpUrl, string OtlpK
         var key = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         var file = Path.Combine(home, "api-key");
         File.Delete(file);
-        using var writer = new StreamWriter(file, new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using var writer = new StreamWriter(file, options);
         writer.Write(key);
         return key;
     }
