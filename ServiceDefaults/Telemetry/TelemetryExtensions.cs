@@ -1,6 +1,8 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using OpenTelemetry;
 using OpenTelemetry.Trace;
 
@@ -28,6 +30,8 @@ internal static class TelemetryExtensions
         builder.Services.AddSingleton(_ => new PrometheusExposition(Meters));
         builder.Services.AddHostedService(services => services.GetRequiredService<PrometheusExposition>());
 
+        builder.Services.AddValidatedOptions<TelemetryOptions>("Telemetry");
+
         if (string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"])) return;
 
         builder.Logging.AddOpenTelemetry(logging =>
@@ -36,8 +40,17 @@ internal static class TelemetryExtensions
             logging.IncludeScopes = true;
         });
         builder.Services.AddOpenTelemetry()
-            .WithTracing(tracing => tracing.AddSource(Sources).AddProcessor(new ProbeFilter()))
+            .WithTracing(tracing => tracing.AddSource(Sources).AddProcessor(new ProbeFilter()).LimitRate(builder.Configuration))
             .WithMetrics(metrics => metrics.AddMeter(Meters))
             .UseOtlpExporter();
+    }
+
+    private static TracerProviderBuilder LimitRate(this TracerProviderBuilder tracing, IConfiguration configuration)
+    {
+        if (!string.IsNullOrEmpty(configuration["OTEL_TRACES_SAMPLER"])) return tracing;
+
+        return tracing.SetSampler(services => new ParentBasedSampler(new RateLimitedSampler(
+            services.GetRequiredService<IOptions<TelemetryOptions>>().Value.TracesPerSecond,
+            services.GetRequiredService<TimeProvider>())));
     }
 }
