@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Reflection;
 using System.Text.Json;
 
@@ -31,7 +32,7 @@ internal sealed class Instance : IDisposable
     public Secrets Secrets { get; }
 
     /// <summary>The address the gateway listens on; nothing else ever listens beyond loopback.</summary>
-    public string Bind { get; } = Environment.GetEnvironmentVariable("MLOPS_BIND") is { Length: > 0 } bind ? bind : "127.0.0.1";
+    public string Bind { get; } = BindFromEnvironment();
 
     public int RestPort { get; }
 
@@ -48,6 +49,16 @@ internal sealed class Instance : IDisposable
         "--ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS=true",
         $"--MLOPS_STATE={Folder}",
     ];
+
+    private static string BindFromEnvironment()
+    {
+        var bind = Environment.GetEnvironmentVariable("MLOPS_BIND");
+        if (string.IsNullOrEmpty(bind))
+            return "127.0.0.1";
+        if (!IPAddress.TryParse(bind, out _))
+            Refusal.Because($"MLOPS_BIND={bind} is no IP address; 0.0.0.0 stands for all of them.");
+        return bind;
+    }
 
     private string EndpointsFile => Path.Combine(Folder, "endpoints.json");
 

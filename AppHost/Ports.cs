@@ -9,8 +9,10 @@ namespace MlOps.AppHost;
 internal static class Ports
 {
     // Below the range the kernel gives to outgoing connections: such a port is still free when its server is restarted.
+    // The upper half of what lies below is left to the runner, which gives ports to the services.
     private const int First = 20_000;
-    private const int Last = 32_000;
+    private const int Last = 26_000;
+    private static readonly HashSet<int> Given = [];
 
     /// <summary>The port a variable names, or the usual one; 0 asks for any free one. Refuses what is no port, or taken.</summary>
     public static int FromEnvironment(string variable, int usual)
@@ -32,7 +34,7 @@ internal static class Ports
         while (true)
         {
             var port = RandomNumberGenerator.GetInt32(First, Last);
-            if (IsFree(port))
+            if (IsFree(port) && Given.Add(port))
                 return port;
         }
     }

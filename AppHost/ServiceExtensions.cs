@@ -42,7 +42,6 @@ internal static class ServiceExtensions
         .WithEnvironment("DOTNET_gcServer", "0")
         .WithEnvironment("DOTNET_GCConserveMemory", "5")
         .WithEnvironment("DOTNET_GCgen0size", "0x1000000")
-        .WithEnvironment("DOTNET_GCHeapHardLimit", "0x18000000")
         // Native libraries free what they took to the system at once, and not into one of many arenas.
         .WithEnvironment("MALLOC_ARENA_MAX", "2")
         .WithEnvironment("MALLOC_MMAP_THRESHOLD_", "131072")

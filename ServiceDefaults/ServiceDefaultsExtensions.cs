@@ -70,14 +70,22 @@ public static class ServiceDefaultsExtensions
 
     private static void Listen(WebApplicationBuilder builder)
     {
-        var address = IPAddress.Parse(builder.Configuration["MLOPS_BIND"] ?? "127.0.0.1");
+        var bind = builder.Configuration["MLOPS_BIND"] ?? "127.0.0.1";
+        if (!IPAddress.TryParse(bind, out var address))
+            throw new InvalidOperationException($"MLOPS_BIND={bind} is no IP address; 0.0.0.0 stands for all of them.");
+        // Health is asked for on loopback, whatever else is listened on.
+        var isElsewhere = !IPAddress.IsLoopback(address) && !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any);
         var http = builder.Configuration.GetValue("MLOPS_HTTP_PORT", 0);
         var grpc = builder.Configuration.GetValue("MLOPS_GRPC_PORT", 0);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Listen(address, http, listen => listen.Protocols = HttpProtocols.Http1);
-            kestrel.Listen(address, grpc, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Limits.MaxRequestBodySize = ClientExtensions.MaxMessageSize;
+            foreach (var ip in isElsewhere ? [address, IPAddress.Loopback] : new[] { address })
+            {
+                kestrel.Listen(ip, http, listen => listen.Protocols = HttpProtocols.Http1);
+                kestrel.Listen(ip, grpc, listen => listen.Protocols = HttpProtocols.Http2);
+            }
         });
     }
 

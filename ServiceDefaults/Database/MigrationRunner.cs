@@ -1,3 +1,4 @@
+using System.Data;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -15,9 +16,6 @@ internal sealed partial class MigrationRunner(
     private const long AdvisoryLockKey = 0x4D4C4F5053;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    /// <summary>Completed once the last migration stands; health waits for it.</summary>
-    public bool IsDone { get; private set; }
-
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
@@ -27,7 +25,6 @@ internal sealed partial class MigrationRunner(
             {
                 await CreateDatabaseAsync(cancellationToken);
                 await MigrateAsync(cancellationToken);
-                IsDone = true;
                 return;
             }
             catch (NpgsqlException e) when (IsAway(e) && time.GetElapsedTime(start) < Patience)
@@ -96,7 +93,9 @@ internal sealed partial class MigrationRunner(
         }
         finally
         {
-            await connection.ExecuteAsync("select pg_advisory_unlock($1)", [AdvisoryLockKey], CancellationToken.None);
+            // A connection that broke has lost the lock with it.
+            if (connection.State == ConnectionState.Open)
+                await connection.ExecuteAsync("select pg_advisory_unlock($1)", [AdvisoryLockKey], CancellationToken.None);
         }
     }
 

@@ -12,7 +12,7 @@ internal sealed class HealthState(HealthCheckService checks, TimeProvider time) 
     private static readonly TimeSpan FreshOtherwise = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
     private readonly SemaphoreSlim _turn = new(1);
-    private (HealthReport Report, long At)? _latest;
+    private Dated? _latest;
 
     public async Task<HealthReport> GetAsync(CancellationToken ct)
     {
@@ -22,7 +22,7 @@ internal sealed class HealthState(HealthCheckService checks, TimeProvider time) 
         {
             if (Fresh() is { } made) return made;
             var report = await CheckAsync();
-            _latest = (report, time.GetTimestamp());
+            _latest = new Dated(report, time.GetTimestamp());
             return report;
         }
         finally
@@ -53,4 +53,6 @@ internal sealed class HealthState(HealthCheckService checks, TimeProvider time) 
     }
 
     public void Dispose() => _turn.Dispose();
+
+    private sealed record Dated(HealthReport Report, long At);
 }

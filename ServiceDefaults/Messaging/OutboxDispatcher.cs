@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
@@ -76,7 +77,12 @@ internal sealed partial class OutboxDispatcher(
                 r => new Envelope(
                     r.GetInt64(0), r.GetGuid(1), r.GetString(2), r.GetString(3), r.IsDBNull(4) ? null : r.GetString(4)),
                 ct);
-            foreach (var envelope in waiting) await PublishAsync(bus, envelope, ct);
+            foreach (var envelope in waiting)
+            {
+                if (TryRead(envelope, out var message, out var reason)) await PublishAsync(bus, envelope, message, ct);
+                else await SetAsideAsync(transaction, envelope, reason, ct);
+            }
+
             if (waiting.Count > 0)
             {
                 await transaction.ExecuteAsync(
@@ -87,13 +93,43 @@ internal sealed partial class OutboxDispatcher(
         },
         ct);
 
-    private static async Task PublishAsync(IBus bus, Envelope envelope, CancellationToken ct)
+    private static bool TryRead(
+        Envelope envelope, [NotNullWhen(true)] out object? message, [NotNullWhen(false)] out string? reason)
     {
-        var type = Type.GetType(envelope.Type)
-            ?? throw new InvalidOperationException($"The outbox holds an event of unknown type {envelope.Type}.");
-        var message = JsonSerializer.Deserialize(envelope.Body, type)
-            ?? throw new InvalidOperationException($"The outbox holds an empty event of type {envelope.Type}.");
+        (message, reason) = (null, null);
+        if (Type.GetType(envelope.Type) is not { } type)
+        {
+            reason = "unknown type";
+            return false;
+        }
 
+        try
+        {
+            message = JsonSerializer.Deserialize(envelope.Body, type);
+            reason = message is null ? "empty" : null;
+        }
+        catch (JsonException e)
+        {
+            reason = e.Message;
+        }
+
+        return message is not null;
+    }
+
+    private async Task SetAsideAsync(NpgsqlTransaction transaction, Envelope envelope, string reason, CancellationToken ct)
+    {
+        LogSetAside(envelope.Id, envelope.Type, reason);
+        await transaction.ExecuteAsync(
+            """
+            insert into outbox_error (id, type, body, reason, created_at, failed_at)
+            select id, type, body, $2, created_at, $3 from outbox where sequence = $1
+            """,
+            [envelope.Sequence, reason, time.GetUtcNow()], ct);
+    }
+
+    private static async Task PublishAsync(IBus bus, Envelope envelope, object message, CancellationToken ct)
+    {
+        var type = message.GetType();
         using var activity = Activities.StartActivity($"publish {type.Name}", ActivityKind.Producer, envelope.TraceParent);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
         timeout.CancelAfter(PublishTimeout);
@@ -102,6 +138,9 @@ internal sealed partial class OutboxDispatcher(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Events stay in the outbox for now; trying again")]
     private partial void LogRetrying(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Event {Id} of type {Type} cannot be read and is set aside in outbox_error: {Reason}")]
+    private partial void LogSetAside(Guid id, string type, string reason);
 
     private sealed record Envelope(long Sequence, Guid Id, string Type, string Body, string? TraceParent);
 }

@@ -20,6 +20,9 @@ internal sealed class Split
 
     public TrafficPolicy Policy { get; }
 
+    /// <summary>True when the subject comes in another header than the usual one.</summary>
+    public bool ReadsOwnHeader => Policy.SubjectHeader != TrafficPolicy.DefaultSubjectHeader;
+
     /// <summary>The arm of a subject; one without a name gets a place of its own for this request only.</summary>
     public SplitArm Choose(string? subject)
     {

@@ -65,6 +65,8 @@ internal sealed partial class SplitMiddleware(
     {
         var request = http.Request.Headers;
         var arm = split.Choose(request[split.Policy.SubjectHeader]);
+        // Inference logs the hash of the subject under its usual name, whichever header the policy reads it from.
+        if (split.ReadsOwnHeader) request[TrafficPolicy.DefaultSubjectHeader] = request[split.Policy.SubjectHeader];
         request[SplitHeaders.Version] = arm.Version;
         request[SplitHeaders.Variant] = arm.Variant;
         http.Features.Set(arm);

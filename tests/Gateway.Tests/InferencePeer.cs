@@ -95,6 +95,7 @@ internal sealed class InferencePeer : IAsyncDisposable
         {
             model_version = Header(http, "x-mlops-model-version"),
             variant = Header(http, "x-mlops-variant"),
+            subject = Header(http, "x-mlops-subject"),
             bytes = body.Length,
         });
     }

@@ -39,6 +39,25 @@ public sealed class MessagingTests(PostgresDatabase<MessagingTests> database, Bu
     }
 
     [ServerFact]
+    public async Task An_event_that_cannot_be_read_does_not_hold_up_those_behind_it()
+    {
+        var seen = new Seen();
+        await using var host = await StartAsync(seen);
+        var source = host.Services.GetRequiredService<NpgsqlDataSource>();
+        var (unknown, parcel) = (Guid.NewGuid(), Guid.NewGuid());
+
+        await source.ExecuteAsync(
+            "insert into outbox (id, type, body) values ($1, 'No.Such.Event, Nowhere', '{}')", [unknown], Ct);
+        await source.InTransactionAsync(
+            tx => host.Services.GetRequiredService<Outbox>().AddAsync(tx, new ParcelSent(parcel, "home"), Ct), Ct);
+
+        await Eventually.Async(() => seen.Parcels.ContainsKey(parcel), TimeSpan.FromSeconds(30));
+        await Eventually.Async(async () => await CountAsync(source, "outbox_error") == 1, TimeSpan.FromSeconds(10));
+        var aside = await source.QueryAsync("select id, reason from outbox_error", [], r => (r.GetGuid(0), r.GetString(1)), Ct);
+        Assert.Equal((unknown, "unknown type"), Assert.Single(aside));
+    }
+
+    [ServerFact]
     public async Task A_message_delivered_twice_takes_effect_once()
     {
         var seen = new Seen();
@@ -74,7 +93,7 @@ public sealed class MessagingTests(PostgresDatabase<MessagingTests> database, Bu
         await using var second = await StartAsync(new Seen());
 
         var source = first.Services.GetRequiredService<NpgsqlDataSource>();
-        Assert.Equal(1, await CountAsync(source, "schema_migration"));
+        Assert.Equal(2, await CountAsync(source, "schema_migration"));
     }
 
     private async Task<Host> StartAsync(Seen seen)

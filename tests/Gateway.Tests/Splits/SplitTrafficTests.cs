@@ -126,6 +126,14 @@ public sealed class SplitTrafficTests(Platform<SplitTrafficTests> platform) : IC
 
             Assert.Single(arms);
         }
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v2/models/own-header/infer")
+        {
+            Headers = { { "x-user-id", "user-1" }, { "x-mlops-subject", "somebody else" } },
+        };
+        using var response = await platform.Gateway.Rest.SendAsync(request);
+        // What is logged is the subject that was split by.
+        Assert.Equal("user-1", (await response.Content.ReadFromJsonAsync<JsonObject>())?["subject"]?.GetValue<string>());
     }
 
     private async Task<JsonObject> PostAsync(string path, string subject)

@@ -11,7 +11,7 @@ namespace Aspire.Hosting.Local;
 /// </summary>
 internal static class FreePort
 {
-    private const int First = 20_000;
+    private const int First = 26_000;
     private const int Last = 32_000;
     private static readonly ConcurrentDictionary<int, bool> Given = new();
 
