@@ -30,6 +30,8 @@ internal sealed class ContainerServers : IServerSet
             .WithDataBindMount(instance.Subfolder("containers", "redis"))
             .WithPersistence();
         RabbitMq = builder.AddRabbitMQ("rabbitmq", user, Password("rabbitmq"))
+            // A message is acknowledged when its work is done, and a training trial may take a day.
+            .WithEnvironment("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-rabbit consumer_timeout 86400000")
             .WithDataBindMount(instance.Subfolder("containers", "rabbitmq"));
 
         IResourceBuilder<ParameterResource> Password(string name) =>

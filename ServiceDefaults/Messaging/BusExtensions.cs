@@ -1,7 +1,9 @@
+using Grpc.Core;
 using MassTransit;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Npgsql;
 
 namespace MlOps.ServiceDefaults;
 
@@ -27,7 +29,11 @@ public static class BusExtensions
         {
             bus.DisableUsageTelemetry();
             bus.SetEndpointNameFormatter(new KebabCaseEndpointNameFormatter($"{prefix}{service}", false));
-            bus.AddConfigureEndpointsCallback((_, _, endpoint) => endpoint.UseMessageRetry(ExponentialRetry));
+            bus.AddConfigureEndpointsCallback((_, _, endpoint) => 
+            {
+                endpoint.UseMessageRetry(UntilItIsBack);
+                endpoint.UseMessageRetry(ExponentialRetry);
+            });
             registrations?.Invoke(bus);
             bus.UsingRabbitMq((context, rabbit) =>
             {
@@ -47,12 +53,31 @@ public static class BusExtensions
         return builder;
     }
 
-    /// <summary>Five more tries over about twenty seconds, then the error queue; a wrong message goes there at once.</summary>
+    /// <summary>
+    /// While a database or a service is away, a message waits for it: up to fifteen seconds between tries, for eight hours.
+    /// </summary>
+    public static void UntilItIsBack(IRetryConfigurator retry)
+    {
+        retry.Handle<NpgsqlException>(IsAway);
+        retry.Handle<RpcException>(IsAway);
+        retry.Intervals([.. Enumerable.Range(0, 2_000).Select(i => TimeSpan.FromSeconds(Math.Min(15, 0.1 * Math.Pow(2, i))))]);
+    }
+
+    /// <summary>
+    /// For failures of any other kind five more tries over about twenty seconds, then the error queue; a wrong message goes
+    /// there at once.
+    /// </summary>
     public static void ExponentialRetry(IRetryConfigurator retry)
     {
         retry.Ignore<InvalidRequestException>();
+        retry.Ignore<NpgsqlException>(IsAway);
+        retry.Ignore<RpcException>(IsAway);
         retry.Exponential(
             retryLimit: 5, minInterval: TimeSpan.FromMilliseconds(200), maxInterval: TimeSpan.FromSeconds(15),
             intervalDelta: TimeSpan.FromMilliseconds(500));
     }
+
+    private static bool IsAway(NpgsqlException e) => e.IsTransient;
+
+    private static bool IsAway(RpcException e) => e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded;
 }

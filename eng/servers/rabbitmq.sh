@@ -43,6 +43,8 @@ memory=$(awk '/^MemTotal:/ { m = int($2 / 4096); print (m < 256 ? 256 : m > 1024
 cat >"$folder/rabbitmq.conf" <<CONF
 listeners.tcp.local = 127.0.0.1:$port
 load_definitions = $folder/definitions.json
+# A message is acknowledged when its work is done, and a training trial may take a day.
+consumer_timeout = 86400000
 vm_memory_high_watermark.absolute = ${memory}MiB
 disk_free_limit.absolute = 200MB
 log.file = false

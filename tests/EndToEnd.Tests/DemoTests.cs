@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MlOps.Contracts.Registry.V1;
 using MlOps.TestServers;
 
 namespace MlOps.EndToEnd.Tests;
@@ -51,6 +52,22 @@ public sealed class DemoTests(RunningPlatform platform)
         {
             var reported = version.GetProperty("test").EnumerateArray().Single(s => s.GetProperty("name").GetString() == "mean");
             Assert.Equal(expected, reported.GetProperty("rmse").GetDouble(), expected * 0.01);
+        }
+    }
+
+    [ServerFact]
+    public async Task The_runs_behind_both_versions_tell_data_code_seed_and_environment()
+    {
+        var registry = new RegistryService.RegistryServiceClient(platform.Grpc);
+        foreach (var version in Report.GetProperty("versions").EnumerateArray())
+        {
+            var run = await registry.GetRunAsync(
+                new GetRunRequest { RunId = version.GetProperty("run_id").GetString() }, Requests.Within(10));
+            Assert.Equal(Report.GetProperty("dataset").GetProperty("digest").GetString(), run.DatasetDigest);
+            // The version of the build, which carries the commit.
+            Assert.Matches("^[0-9]+[.][0-9]+[.][0-9]+", run.Tags["code_version"]);
+            Assert.Contains("seed", run.Parameters.Keys.Concat(run.Tags.Keys));
+            Assert.NotEmpty(run.Metrics);
         }
     }
 

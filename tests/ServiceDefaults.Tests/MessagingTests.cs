@@ -87,6 +87,19 @@ public sealed class MessagingTests(PostgresDatabase<MessagingTests> database, Bu
     }
 
     [ServerFact]
+    public async Task A_message_outlasts_a_database_that_is_away_for_more_tries_than_a_failure_gets()
+    {
+        var seen = new Seen { FailuresLeft = 7, Failure = new NpgsqlException("away", new IOException()) };
+        await using var host = await StartAsync(seen);
+        var parcel = Guid.NewGuid();
+
+        await host.Services.GetRequiredService<IBus>().Publish(new ParcelLost(parcel));
+
+        await Eventually.Async(() => seen.Parcels.ContainsKey(parcel), TimeSpan.FromSeconds(60));
+        Assert.Equal(0, seen.FailuresLeft);
+    }
+
+    [ServerFact]
     public async Task Two_replicas_migrate_one_database_once()
     {
         await using var first = await StartAsync(new Seen());
@@ -128,6 +141,8 @@ public sealed class MessagingTests(PostgresDatabase<MessagingTests> database, Bu
         public System.Collections.Concurrent.ConcurrentDictionary<Guid, int> Parcels { get; } = [];
 
         public int FailuresLeft { get; set; }
+
+        public Exception Failure { get; init; } = new InvalidOperationException("not yet");
     }
 
     private sealed class ParcelSentConsumer(Seen seen, Inbox inbox, NpgsqlDataSource source) : IConsumer<ParcelSent>
@@ -149,7 +164,7 @@ public sealed class MessagingTests(PostgresDatabase<MessagingTests> database, Bu
             if (seen.FailuresLeft > 0)
             {
                 seen.FailuresLeft--;
-                throw new InvalidOperationException("not yet");
+                throw seen.Failure;
             }
 
             seen.Parcels.TryAdd(context.Message.Parcel, 1);

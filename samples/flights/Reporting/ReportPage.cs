@@ -36,7 +36,7 @@ internal static class ReportPage
             <!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
             <title>flight-delay: the demo's report</title><style>{Style}</style></head><body><main>
             <h1>flight-delay</h1>
-            <p>Arrival delay in minutes, learnt from {report.Dataset.TrainingSetRows:N0} US flights of January and February 2001, served through March 2001.
+            <p>Arrival delay in minutes, learnt from {report.Dataset.TrainingSetRows:N0} US flights of January and February 2001, served through March 2001 on features up to six hours old.
             Run of {report.FinishedAt:yyyy-MM-dd HH:mm} UTC, {report.TotalSeconds:0} s.</p>
             <div class="tiles">
             {Tile($"{first.Test[^1].Rmse:0.00} min", $"test RMSE of version {first.Version}; predicting the mean: {first.Test.First(s => s.Name == "mean").Rmse:0.00}")}

@@ -30,7 +30,7 @@ internal static class ReplayMarch
             if ((clock.Day - 1) / 7 > week) progress.Line($"week {++week} of March: {answers.Count:N0} flights predicted");
         }
 
-        progress.Line($"all of March: {answers.Count:N0} flights predicted, each when it left");
+        progress.Line($"all of March: {answers.Count:N0} flights predicted, on features up to six hours old");
         var ended = TimeProvider.System.GetUtcNow();
         // The A/B test is over: back to the champion alone.
         await Traffic.SplitAsync(platform, champion, challenger, 0, "A/B over March ended", ct);

@@ -1,3 +1,4 @@
+using System.Reflection;
 using Grpc.Core;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Contracts.Training.V1;
@@ -132,7 +133,10 @@ internal static class TrainModel
             : $"trial {ended}/{all}  validation RMSE {trial.ValidationRmse:0.000} after {trial.BestRound} rounds  {settings}";
     }
 
-    private static string CodeVersion => Environment.GetEnvironmentVariable("MLOPS_CODE_VERSION") ?? "unknown";
+    // 0.1.0+5faf2e0…: the build adds the commit it was made from.
+    private static string CodeVersion =>
+        typeof(TrainModel).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+        ?? throw new DemoException("the demo was built without a version");
 
     private static InputColumn Numeric(string name, bool nullable = false) =>
         new() { Name = name, Kind = InputColumn.Types.Kind.Numeric, Nullable = nullable };

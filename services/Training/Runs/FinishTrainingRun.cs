@@ -35,15 +35,19 @@ internal sealed partial class FinishTrainingRun(
         return isEnded;
     }
 
-    /// <summary>Ends a run that cannot be finished.</summary>
+    /// <summary>Ends a run that cannot be finished; while trials are out nothing is lost, their own ends will finish it.</summary>
     internal async Task FailAsync(Guid trainingRun, string failure, CancellationToken ct)
     {
-        await source.InTransactionAsync(
+        var isEnded = await source.InTransactionAsync(
             async tx =>
             {
-                if (await LockAsync(tx, trainingRun, ct) is { } pipeline) await FailAsync(tx, trainingRun, pipeline, failure, ct);
+                if (await LockAsync(tx, trainingRun, ct) is not { } pipeline) return false;
+                if ((await ReadTrialsAsync(tx, trainingRun, ct)).Any(IsOut)) return false;
+                await FailAsync(tx, trainingRun, pipeline, failure, ct);
+                return true;
             },
             ct);
+        if (!isEnded) return;
         changes.Signal();
         // Last, for the registry may be what is away.
         await EndParentAsync(trainingRun, Run.Types.Status.Failed, failure, ct);
@@ -53,7 +57,7 @@ internal sealed partial class FinishTrainingRun(
     {
         if (await LockAsync(tx, trainingRun, ct) is not { } pipeline) return false;
         var trials = await ReadTrialsAsync(tx, trainingRun, ct);
-        if (trials.Any(trial => trial.State is "queued" or "running")) return false;
+        if (trials.Any(IsOut)) return false;
 
         var best = trials.Where(trial => trial.State == "completed").MinBy(trial => trial.ValidationRmse);
         if (best?.ModelDigest is not { } digest)
@@ -76,6 +80,8 @@ internal sealed partial class FinishTrainingRun(
         }
         return true;
     }
+
+    private static bool IsOut(EndedTrial trial) => trial.State is "queued" or "running";
 
     private static async Task<Pipeline?> LockAsync(NpgsqlTransaction tx, Guid trainingRun, CancellationToken ct) =>
         await tx.QueryFirstOrDefaultAsync(

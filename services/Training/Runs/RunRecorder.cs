@@ -44,8 +44,13 @@ internal sealed class RunRecorder(RegistryService.RegistryServiceClient registry
             await LogAsync(new LogBatchRequest { RunId = runId, Metrics = { chunk } }, ct);
     }
 
-    internal async Task LogAsync(LogBatchRequest batch, CancellationToken ct) =>
+    internal async Task LogAsync(LogBatchRequest batch, CancellationToken ct)
+    {
+        // With a time of its own a point is stored once, however often the call is repeated.
+        var now = (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        foreach (var metric in batch.Metrics.Where(m => m.TimeMicros == 0)) metric.TimeMicros = now;
         await registry.LogBatchAsync(batch, deadline: In(CallTimeout), cancellationToken: ct);
+    }
 
     internal async Task FinishAsync(string runId, Run.Types.Status status, string failure, CancellationToken ct) =>
         await registry.FinishRunAsync(
