@@ -29,7 +29,7 @@ public static class BusExtensions
         {
             bus.DisableUsageTelemetry();
             bus.SetEndpointNameFormatter(new KebabCaseEndpointNameFormatter($"{prefix}{service}", false));
-            bus.AddConfigureEndpointsCallback((_, _, endpoint) => 
+            bus.AddConfigureEndpointsCallback((_, _, endpoint) =>
             {
                 endpoint.UseMessageRetry(UntilItIsBack);
                 endpoint.UseMessageRetry(ExponentialRetry);
