@@ -12,8 +12,9 @@ namespace MlOps.FeatureStore.Online;
 
 /// <summary>
 /// Writes the newest value per entity, as known at a time, to the online store. Of two materializations the one as of the
-/// later time wins, whichever comes last, unless a request says that it replaces newer ones. Every key lives on for the
-/// retention from its last materialization; running it again fills a store that was lost.
+/// later time wins, whichever comes last, unless a request says that it replaces newer ones: then an entity without a value
+/// at the time loses its key, too. Every key lives on for the retention from its last materialization; running it again
+/// fills a store that was lost.
 /// </summary>
 internal sealed partial class MaterializeViews(
     NpgsqlDataSource database, DefinitionCatalog catalog, OnlineStore store, OnlineKey onlineKey, Outbox outbox,
@@ -42,10 +43,17 @@ internal sealed partial class MaterializeViews(
         foreach (var view in views)
         {
             var written = await WriteAsync(view, asOf, request.ReplaceNewer, ct);
+            // After the writes: rows only ever get added, so no key just written is among those removed.
+            var removed = request.ReplaceNewer ? await RemoveAsync(view, asOf, ct) : 0;
             await NoteAsync(view, asOf, written, ct);
             FeatureStoreTelemetry.Materialized(view.Name, written);
-            LogViewMaterialized(logger, view.Name, written);
-            response.Views.Add(new MaterializeResponse.Types.View { FeatureView = view.Name, KeysWritten = written });
+            LogViewMaterialized(logger, view.Name, written, removed);
+            response.Views.Add(new MaterializeResponse.Types.View
+            {
+                FeatureView = view.Name,
+                KeysWritten = written,
+                KeysRemoved = removed,
+            });
         }
 
         return response;
@@ -95,6 +103,36 @@ internal sealed partial class MaterializeViews(
         return written;
     }
 
+    /// <summary>Removes what a materialization as of a later time wrote for entities that have no value yet; the number removed.</summary>
+    private async Task<long> RemoveAsync(ViewDefinition view, long asOf, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        var sql = $"""
+            select {view.Keys()} from {view.History()}
+            group by {view.Keys()}
+            having not bool_or(_event_time <= $1 and _known_at <= $1)
+            """;
+        await using var command = LongSql.Command(connection, sql, Micros.ToDateTime(asOf));
+        await using var reader = await command.ExecuteReaderAsync(ct);
+
+        var prefix = onlineKey.Prefix(view);
+        var parts = new string[view.JoinKeys.Count];
+        var keys = new List<RedisKey>(KeysPerWrite);
+        var removed = 0L;
+        while (await reader.ReadAsync(ct))
+        {
+            for (var key = 0; key < parts.Length; key++)
+                parts[key] = reader.GetString(key);
+            keys.Add(OnlineKey.Of(prefix, parts));
+            if (keys.Count < KeysPerWrite)
+                continue;
+            removed += await store.RemoveAsync([.. keys], ct);
+            keys.Clear();
+        }
+
+        return keys.Count == 0 ? removed : removed + await store.RemoveAsync([.. keys], ct);
+    }
+
     private Task NoteAsync(ViewDefinition view, long asOf, long written, CancellationToken ct) =>
         database.InTransactionAsync(
             async tx =>
@@ -107,6 +145,6 @@ internal sealed partial class MaterializeViews(
             },
             ct);
 
-    [LoggerMessage(LogLevel.Information, "Feature view {FeatureView} materialized: {Keys} keys written")]
-    private static partial void LogViewMaterialized(ILogger logger, string featureView, long keys);
+    [LoggerMessage(LogLevel.Information, "Feature view {FeatureView} materialized: {Written} keys written, {Removed} removed")]
+    private static partial void LogViewMaterialized(ILogger logger, string featureView, long written, long removed);
 }

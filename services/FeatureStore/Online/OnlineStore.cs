@@ -58,6 +58,13 @@ internal sealed class OnlineStore(IConnectionMultiplexer redis, IOptions<OnlineO
         }
     }
 
+    /// <summary>Removes keys; the number of those that were there.</summary>
+    public async Task<long> RemoveAsync(RedisKey[] keys, CancellationToken ct)
+    {
+        using var activity = FeatureStoreTelemetry.StartRedis("DEL");
+        return await InTimeAsync(redis.GetDatabase().KeyDeleteAsync(keys), ct);
+    }
+
     private async Task<T> InTimeAsync<T>(Task<T> answer, CancellationToken ct)
     {
         try

@@ -78,6 +78,28 @@ public sealed class OnlineTests(FeatureStoreParts<OnlineTests> store) : IClassFi
     }
 
     [ServerFact]
+    public async Task Replaying_the_past_removes_the_keys_of_entities_that_had_no_value_yet()
+    {
+        await store.ApplyAsync(Define.Airport, Define.View("replayed", known: true));
+        await store.IngestAsync("replayed", Parts.Known(
+            ("DTW", Parts.Zero, Parts.Zero, 1), ("LAS", Parts.Zero + 10, Parts.Zero + 10, 2), ("ORD", Parts.Zero, Parts.Zero + 10, 3)));
+        var later = (await store.MaterializeAsync("replayed", Parts.Zero + 10)).Views.Single();
+        Assert.Equal((3, 0), (later.KeysWritten, later.KeysRemoved));
+        await store.IngestAsync("replayed", Parts.Known(("SEA", Parts.Zero + 20, Parts.Zero + 20, 4))); // has no key to remove
+
+        var kept = (await store.MaterializeAsync("replayed", Parts.Zero + 9)).Views.Single();
+        Assert.Equal((0, 0), (kept.KeysWritten, kept.KeysRemoved));
+        Assert.Equal([1, 2, 3, double.NaN], await ValuesAsync());
+
+        var replayed = (await store.MaterializeAsync("replayed", Parts.Zero + 9, replaceNewer: true)).Views.Single();
+        Assert.Equal((1, 2), (replayed.KeysWritten, replayed.KeysRemoved));
+        Assert.Equal([1, double.NaN, double.NaN, double.NaN], await ValuesAsync());
+
+        async Task<IEnumerable<double>> ValuesAsync() => (await store.ReadAsync(
+            Parts.Table(Parts.Texts("airport", "DTW", "LAS", "ORD", "SEA")), Define.Select("replayed"))).Features.Columns[0].Doubles.Values;
+    }
+
+    [ServerFact]
     public async Task Only_what_was_known_at_the_time_is_materialized_and_never_the_future()
     {
         await store.ApplyAsync(Define.Airport, Define.View("known_online", known: true));
