@@ -29,6 +29,9 @@ internal static class RowRules
 
         if (CheckTime(batch.EventTimes, row) is { } eventRule)
             return $"{view.Definition.EventTimeColumn}: {eventRule}";
+        // There the row ceases to count, which is a time to be stored, too.
+        if (view.IsAggregated && !Micros.IsStorable(batch.EventTimes.Bits(row) + view.WindowMicros))
+            return $"{view.Definition.EventTimeColumn}: the window after this time ends outside the years 1 to 9999";
         if (CheckTime(batch.KnownAt, row) is { } knownRule)
             return $"{view.Definition.KnownAtColumn}: {knownRule}";
         for (var field = 0; field < batch.Values.Length; field++)

@@ -56,5 +56,24 @@ public sealed class WindowTests(FeatureStoreParts<WindowTests> store) : IClassFi
         Assert.Equal(joined.DoublesOf("mean"), joined.DoublesOf("once_mean")); // to the bit
     }
 
+    [ServerFact]
+    public async Task A_row_whose_window_ends_after_the_last_time_there_is_is_quarantined_and_the_rest_is_kept()
+    {
+        await store.ApplyAsync(Define.Airport, Define.Window("last_days", Window));
+        var answer = await store.IngestCsvAsync("last_days", """
+            airport,at,known,value
+            DTW,9999-12-31T23:59:59Z,2001-01-01,1
+            DTW,9999-12-31T23:59:09.999999Z,2001-01-01,2
+            DTW,2001-01-01,2001-01-01,3
+            DTW,9999-12-31T23:59:10Z,2001-01-01,4
+            """);
+
+        Assert.Equal((2, 2), (answer.RowsIngested, answer.RowsQuarantined));
+        Assert.Equal(
+            ["2: at: the window after this time ends outside the years 1 to 9999", "5: at: the window after this time ends outside the years 1 to 9999"],
+            answer.Quarantined.Select(row => $"{row.Line}: {row.Reason}"));
+        Assert.Equal([3], (await store.JoinAsync([Parts.Rows(("DTW", Parts.Zero))], Define.Select("last_days"))).DoublesOf("mean"));
+    }
+
     private static long At(long second) => Parts.Zero + second * Parts.Second;
 }
