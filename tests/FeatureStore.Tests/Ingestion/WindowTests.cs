@@ -72,7 +72,8 @@ public sealed class WindowTests(FeatureStoreParts<WindowTests> store) : IClassFi
         Assert.Equal(
             ["2: at: the window after this time ends outside the years 1 to 9999", "5: at: the window after this time ends outside the years 1 to 9999"],
             answer.Quarantined.Select(row => $"{row.Line}: {row.Reason}"));
-        Assert.Equal([3], (await store.JoinAsync([Parts.Rows(("DTW", Parts.Zero))], Define.Select("last_days"))).DoublesOf("mean"));
+        var joined = await store.JoinAsync([Parts.Rows(("DTW", Parts.Zero))], Define.Select("last_days"));
+        Assert.Equal([3], joined.DoublesOf("mean"));
     }
 
     private static long At(long second) => Parts.Zero + second * Parts.Second;
