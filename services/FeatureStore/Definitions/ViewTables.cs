@@ -7,7 +7,8 @@ namespace MlOps.FeatureStore.Definitions;
 /// <summary>Names and shape of a view's tables; every name that comes from a definition is quoted here and nowhere else.</summary>
 /// <remarks>
 /// Columns of our own start with an underscore, which no defined column may. The unique index
-/// (keys, event time, known-at time, digest), read backwards, is also the one that finds the newest row of a key.
+/// (keys, event time, known-at time, digest), read backwards, is also the one that finds the newest row of a key: what is
+/// left to sort by the time of ingestion are rows of one key and equal times.
 /// </remarks>
 internal static class ViewTables
 {
@@ -31,9 +32,13 @@ internal static class ViewTables
     public static string HistoryColumns(this ViewDefinition view) =>
         string.Join(", ", [view.Keys(), "_event_time", "_known_at", .. view.Features.Select(field => Quote(field.Name)), "_digest"]);
 
-    /// <summary>The total order of a key's rows; the last of those allowed at a time is the value at that time.</summary>
+    /// <summary>
+    /// The total order of a key's rows; the last of those allowed at a time is the value at that time. Of rows with equal
+    /// times the one ingested last wins, so that a value is corrected by ingesting the right one; the digest decides
+    /// between rows of one ingest.
+    /// </summary>
     public static string Order(string prefix = "", string direction = "") =>
-        $"{prefix}_event_time {direction}, {prefix}_known_at {direction}, {prefix}_digest {direction}";
+        $"{prefix}_event_time {direction}, {prefix}_known_at {direction}, {prefix}_ingested_at {direction}, {prefix}_digest {direction}";
 
     public static string CreateSql(ViewDefinition view)
     {
@@ -53,6 +58,7 @@ internal static class ViewTables
         sql.Append("_event_time timestamptz not null, _known_at timestamptz not null, ");
         foreach (var field in fields)
             sql.Append(null, $"{Quote(field.Name)} {SqlType(field.Type)}, ");
+        sql.Append("_ingested_at timestamptz not null default now(), ");
         sql.Append(null, $"_digest bytea not null, unique ({view.Keys()}, _event_time, _known_at, _digest));\n");
         return sql.ToString();
     }

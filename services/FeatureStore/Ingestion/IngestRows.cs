@@ -38,7 +38,7 @@ internal sealed partial class IngestRows(NpgsqlDataSource database, TimeProvider
         NpgsqlTransaction tx, IngestRequest.Types.Header header, IAsyncEnumerator<IngestRequest> stream, CancellationToken ct)
     {
         var view = await DefinitionStore.LockViewAsync(tx, header.FeatureView, ct);
-        await tx.ExecuteAsync($"create temporary table staged (like {view.Rows()}) on commit drop", [], ct);
+        await tx.ExecuteAsync($"create temporary table staged (like {view.Rows()} including defaults) on commit drop", [], ct);
         var staging = new Staging(tx, view, header.Source, clock.GetUtcNow().UtcDateTime);
         CsvRows? csv = null;
         TableRows? tables = null;
@@ -86,7 +86,7 @@ internal sealed partial class IngestRows(NpgsqlDataSource database, TimeProvider
     // In the order of the unique index, so that streams with the same rows wait for each other instead of deadlocking.
     internal static string InsertSql(ViewDefinition view) => $"""
         insert into {view.Rows()} ({view.RowColumns()})
-        select {view.RowColumns()} from staged order by {view.Keys()}, {ViewTables.Order()}
+        select {view.RowColumns()} from staged order by {view.Keys()}, _event_time, _known_at, _digest
         on conflict do nothing
         """;
 

@@ -36,6 +36,43 @@ public sealed class JoinTests(FeatureStoreParts<JoinTests> store) : IClassFixtur
     }
 
     [ServerFact]
+    public async Task A_corrected_value_wins_over_the_one_ingested_before_offline_and_online()
+    {
+        // Nine times, so that an order by content would almost surely get one of them wrong.
+        await store.ApplyAsync(Define.Airport, Define.View("corrected"));
+        string[] airports = [.. Enumerable.Range(0, 9).Select(number => $"A{number}")];
+        foreach (var value in new double[] { 1, 2, 1 }) // at last the first value again, which is already there
+            await store.IngestAsync("corrected", Parts.Values([.. airports.Select((airport, number) => (airport, At(0), value + number * 10))]));
+        double[] right = [.. airports.Select((_, number) => 2d + number * 10)];
+
+        var joined = await store.JoinAsync([Parts.Rows([.. airports.Select(airport => (airport, At(1)))])], Define.Select("corrected"));
+        Assert.Equal(right, joined.DoublesOf("value"));
+        await store.MaterializeAsync("corrected");
+        var online = await store.ReadAsync(Parts.Table(Parts.Texts("airport", airports)), Define.Select("corrected"));
+        Assert.Equal(right, online.Features.Columns[0].Doubles.Values);
+    }
+
+    [ServerFact]
+    public async Task Tables_made_before_ingestion_was_timed_are_brought_up_to_date()
+    {
+        await store.ApplyAsync(Define.Airport, Define.View("kept"), Define.Window("kept_window", 100));
+        await store.IngestAsync("kept", Parts.Values(("DTW", At(0), 1)));
+        await store.IngestAsync("kept_window", Parts.Known(("DTW", At(0), At(0), 1)));
+        foreach (var table in new[] { "fv_kept", "fv_kept_window", "fa_kept_window" })
+            await store.Database.ExecuteAsync($"alter table {table} drop column _ingested_at", [], default);
+
+        using var migration = new StreamReader(
+            typeof(MlOps.FeatureStore.FeatureStoreApp).Assembly.GetManifestResourceStream("MlOps.FeatureStore.Migrations.0002_ingested_at.sql")!); // it is embedded
+        await store.Database.ExecuteAsync(await migration.ReadToEndAsync(), [], default);
+
+        await store.IngestAsync("kept", Parts.Values(("DTW", At(0), 3)));
+        await store.IngestAsync("kept_window", Parts.Known(("DTW", At(0), At(0), 3)));
+        var joined = await store.JoinAsync([Parts.Rows(("DTW", At(1)))], Define.Select("kept"), Define.Select("kept_window"));
+        Assert.Equal([3], joined.DoublesOf("value"));
+        Assert.Equal([2], joined.DoublesOf("mean")); // both rows count
+    }
+
+    [ServerFact]
     public async Task Each_view_has_its_own_ttl_and_each_selection_its_own_key_and_prefix()
     {
         await store.ApplyAsync(Define.Airport, Define.View("short_lived", ttl: 10), Define.View("long_lived", ttl: 1_000), Define.View("for_ever"));
