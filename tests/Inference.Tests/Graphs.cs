@@ -37,8 +37,28 @@ internal static class Graphs
     public static readonly (string Datatype, int OnnxType)[] Types =
     [
         ("FP32", 1), ("UINT8", 2), ("INT8", 3), ("UINT16", 4), ("INT16", 5), ("INT32", 6), ("INT64", 7), ("BYTES", 8),
-        ("BOOL", 9), ("FP16", 10), ("FP64", 11), ("UINT32", 12), ("UINT64", 13),
+        ("BOOL", 9), ("FP16", 10), ("FP64", 11), ("UINT32", 12), ("UINT64", 13), ("BF16", 16),
     ];
+
+    /// <summary>Two values of the datatype, at its edges.</summary>
+    public static object[] ValuesOf(string datatype) => datatype switch
+    {
+        "FP32" => [float.MaxValue, -0f],
+        "FP64" => [double.Epsilon, -1.5e300],
+        "FP16" => [(System.Half)0.333, System.Half.MaxValue],
+        // 1 and −3.125: the upper halves of their FP32.
+        "BF16" => [(ushort)0x3F80, (ushort)0xC048],
+        "INT8" => [sbyte.MinValue, sbyte.MaxValue],
+        "INT16" => [short.MinValue, short.MaxValue],
+        "INT32" => [int.MinValue, int.MaxValue],
+        "INT64" => [long.MinValue, long.MaxValue],
+        "UINT8" => [(byte)0, byte.MaxValue],
+        "UINT16" => [(ushort)0, ushort.MaxValue],
+        "UINT32" => [0u, uint.MaxValue],
+        "UINT64" => [0ul, ulong.MaxValue],
+        "BOOL" => [true, false],
+        _ => ["", "Ünï\"c\\ode\n☃"],
+    };
 
     public static Signature EchoSignature(string datatype) => new()
     {

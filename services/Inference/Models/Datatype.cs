@@ -15,7 +15,7 @@ internal sealed class Datatype
         new("UINT8", 1, TensorElementType.UInt8), new("UINT16", 2, TensorElementType.UInt16),
         new("UINT32", 4, TensorElementType.UInt32), new("UINT64", 8, TensorElementType.UInt64),
         new("INT8", 1, TensorElementType.Int8), new("INT16", 2, TensorElementType.Int16),
-        new("FP16", 2, TensorElementType.Float16),
+        new("FP16", 2, TensorElementType.Float16), new("BF16", 2, TensorElementType.BFloat16),
     ];
 
     private readonly byte[] _nameUtf8;
@@ -38,7 +38,10 @@ internal sealed class Datatype
 
     public bool IsText => Size == 0;
 
-    public bool IsFloating => Element is TensorElementType.Float or TensorElementType.Double or TensorElementType.Float16;
+    public bool IsFloating => Element is TensorElementType.Float or TensorElementType.Double || IsRawOnly;
+
+    /// <summary>FP16 and BF16: floating point that travels as bytes only.</summary>
+    public bool IsRawOnly => Element is TensorElementType.Float16 or TensorElementType.BFloat16;
 
     public static Datatype? Named(string name)
     {

@@ -57,7 +57,7 @@ internal static class PredictionRecordWriter
         var datatype = slot.Layout.Datatype;
         var values = record.Begin(datatype.Element switch
         {
-            TensorElementType.Float or TensorElementType.Double or TensorElementType.Float16 => 2,
+            _ when datatype.IsFloating => 2,
             TensorElementType.String => 4,
             TensorElementType.Bool => 5,
             _ => 3,

@@ -122,10 +122,19 @@ internal static class Columns
         {
             case TensorElementType.Float: slot.Append((float)value); break;
             case TensorElementType.Double: slot.Append(value); break;
+            case TensorElementType.BFloat16: slot.Append(ToBFloat16((float)value)); break;
             default: slot.Append((System.Half)value); break;
         }
 
         return null;
+    }
+
+    // The upper half of an FP32, rounded to nearest, ties to even.
+    private static ushort ToBFloat16(float value)
+    {
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        if (float.IsNaN(value)) return (ushort)((bits >> 16) | 0x40);
+        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 
     private static string? AppendBoolean(InputSlot slot, bool value)

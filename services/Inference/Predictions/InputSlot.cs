@@ -14,6 +14,7 @@ namespace MlOps.Inference.Predictions;
 internal sealed class InputSlot(TensorLayout layout)
 {
     private const int MaxKeptBytes = 64 << 10;
+    private const ushort BFloat16NaN = 0x7FC0;
     private byte[] _bytes = GC.AllocateUninitializedArray<byte>(64, pinned: true);
     private int[] _ends = new int[layout.Datatype.IsText ? 8 : 0];
     private int _length;
@@ -126,6 +127,7 @@ internal sealed class InputSlot(TensorLayout layout)
             case TensorElementType.Float: Append(float.NaN); return true;
             case TensorElementType.Double: Append(double.NaN); return true;
             case TensorElementType.Float16: Append(System.Half.NaN); return true;
+            case TensorElementType.BFloat16: Append(BFloat16NaN); return true;
             case TensorElementType.String: return TryAppendText([]);
             default: return false;
         }
@@ -170,7 +172,7 @@ internal sealed class InputSlot(TensorLayout layout)
     {
         TensorElementType.Float => MemoryMarshal.Cast<byte, float>(Bytes)[i],
         TensorElementType.Double => MemoryMarshal.Cast<byte, double>(Bytes)[i],
-        _ => (double)MemoryMarshal.Cast<byte, System.Half>(Bytes)[i],
+        _ => Tensors.NumberAt(layout.Datatype, Bytes, i),
     };
 
     private void Grow(int bytes)

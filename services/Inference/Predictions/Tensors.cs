@@ -13,6 +13,7 @@ internal static class Tensors
         TensorElementType.Float => At<float>(bytes, i),
         TensorElementType.Double => At<double>(bytes, i),
         TensorElementType.Float16 => (double)At<System.Half>(bytes, i),
+        TensorElementType.BFloat16 => BitConverter.UInt32BitsToSingle((uint)At<ushort>(bytes, i) << 16),
         TensorElementType.UInt64 => At<ulong>(bytes, i),
         _ => IntegerAt(datatype, bytes, i),
     };

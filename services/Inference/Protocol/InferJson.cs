@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Grpc.Core;
 using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
@@ -6,7 +7,10 @@ using MlOps.ServiceDefaults;
 namespace MlOps.Inference.Protocol;
 
 /// <summary>What an infer request says beside its tensors.</summary>
-internal readonly record struct InferJsonRequest(string? Id, IReadOnlyList<string> Outputs);
+/// <param name="Id">To be echoed; null: none was given.</param>
+/// <param name="Outputs">Outputs asked for; empty: all.</param>
+/// <param name="IsBinary">Whether outputs that do not say are answered in binary.</param>
+internal readonly record struct InferJsonRequest(string? Id, IReadOnlyList<RequestedOutput> Outputs, bool IsBinary);
 
 /// <summary>
 /// Reads an infer request's JSON straight into a model's inputs.
@@ -18,13 +22,16 @@ internal static class InferJson
 
     /// <exception cref="InvalidRequestException">
     /// JSON_INVALID: not JSON, or not of this form. INPUT_INVALID: every input that breaks a rule, and the rule.
+    /// BINARY_TORN: the inputs' sizes are not those of the bytes behind the JSON.
     /// </exception>
-    public static InferJsonRequest Read(ReadOnlySpan<byte> body, Workspace workspace)
+    /// <exception cref="RpcException">Unimplemented: a parameter asks for what is not served.</exception>
+    public static InferJsonRequest Read(ReadOnlySpan<byte> body, ReadOnlySpan<byte> binary, Workspace workspace)
     {
         try
         {
             var reader = new Utf8JsonReader(body);
-            return ReadRequest(ref reader, workspace);
+            var tail = new BinaryTail(binary);
+            return ReadRequest(ref reader, ref tail, workspace);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -33,10 +40,11 @@ internal static class InferJson
         }
     }
 
-    private static InferJsonRequest ReadRequest(ref Utf8JsonReader reader, Workspace workspace)
+    private static InferJsonRequest ReadRequest(ref Utf8JsonReader reader, ref BinaryTail tail, Workspace workspace)
     {
         string? id = null;
-        List<string> outputs = [];
+        List<RequestedOutput> outputs = [];
+        var parameters = default(InferParameters);
         var violations = new Violations();
         var hasInputs = false;
         reader.Read();
@@ -53,11 +61,15 @@ internal static class InferJson
             {
                 if (hasInputs) throw Invalid("'inputs' is given twice");
                 hasInputs = true;
-                ReadInputs(ref reader, workspace, violations);
+                ReadInputs(ref reader, ref tail, workspace, violations);
             }
             else if (reader.ValueTextEquals("outputs"u8))
             {
                 ReadOutputs(ref reader, outputs);
+            }
+            else if (reader.ValueTextEquals("parameters"u8))
+            {
+                parameters = InferParameters.Read(ref reader);
             }
             else
             {
@@ -68,22 +80,25 @@ internal static class InferJson
 
         // Reads on, so that anything behind the object is an error.
         reader.Read();
+        tail.End();
         workspace.Check(violations);
-        return new InferJsonRequest(id, outputs);
+        return new InferJsonRequest(id, outputs, parameters.IsBinary ?? false);
     }
 
-    private static void ReadInputs(ref Utf8JsonReader reader, Workspace workspace, Violations violations)
+    private static void ReadInputs(
+        ref Utf8JsonReader reader, ref BinaryTail tail, Workspace workspace, Violations violations)
     {
         reader.Read();
         Expect(ref reader, JsonTokenType.StartArray, "'inputs' must be an array");
         for (var i = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; i++)
         {
             Expect(ref reader, JsonTokenType.StartObject, $"'inputs[{i}]' must be an object");
-            ReadInput(ref reader, workspace, i, violations);
+            ReadInput(ref reader, ref tail, workspace, i, violations);
         }
     }
 
-    private static void ReadInput(ref Utf8JsonReader reader, Workspace workspace, int position, Violations violations)
+    private static void ReadInput(
+        ref Utf8JsonReader reader, ref BinaryTail tail, Workspace workspace, int position, Violations violations)
     {
         InputSlot? slot = null;
         string? unknownName = null;
@@ -94,6 +109,7 @@ internal static class InferJson
         Utf8JsonReader later = default;
         var isLater = false;
         var isRead = false;
+        long? binarySize = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("name"u8))
@@ -130,6 +146,10 @@ internal static class InferJson
                     reader.Skip();
                 }
             }
+            else if (reader.ValueTextEquals("parameters"u8))
+            {
+                binarySize = InferParameters.Read(ref reader).BinarySize;
+            }
             else
             {
                 reader.Read();
@@ -138,17 +158,31 @@ internal static class InferJson
         }
 
         if (!hasName) throw Invalid($"'inputs[{position}].name' is missing");
+        var binary = binarySize is { } size ? tail.Take(size) : default;
         if (slot is null)
         {
             violations.Add(Workspace.Shown(unknownName ?? ""), "is not an input of the model");
             return;
         }
 
+        if (binarySize is not null && (isRead || isLater))
+        {
+            violations.Add(slot.Layout.Name, $"must not have both 'data' and '{BinaryTail.SizeParameter}'");
+            slot.TryBegin(violations);
+            return;
+        }
+
         if (isRead) return;
-        if (datatype is null || rank < 0 || !isLater)
+        if (datatype is null || rank < 0 || (!isLater && binarySize is null))
         {
             var missing = datatype is null ? "datatype" : rank < 0 ? "shape" : "data";
             if (slot.TryBegin(violations)) violations.Add(slot.Layout.Name, $"must have '{missing}'");
+            return;
+        }
+
+        if (binarySize is not null)
+        {
+            if (slot.TryBegin(violations) && slot.TryShape(datatype, shape[..rank], violations)) RawTensors.Read(binary, slot, violations);
             return;
         }
 
@@ -185,7 +219,7 @@ internal static class InferJson
         return true;
     }
 
-    private static void ReadOutputs(ref Utf8JsonReader reader, List<string> outputs)
+    private static void ReadOutputs(ref Utf8JsonReader reader, List<RequestedOutput> outputs)
     {
         reader.Read();
         Expect(ref reader, JsonTokenType.StartArray, "'outputs' must be an array");
@@ -193,15 +227,22 @@ internal static class InferJson
         {
             Expect(ref reader, JsonTokenType.StartObject, "an element of 'outputs' must be an object");
             string? name = null;
+            bool? isBinary = null;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
+                if (reader.ValueTextEquals("parameters"u8))
+                {
+                    isBinary = InferParameters.Read(ref reader).IsBinary;
+                    continue;
+                }
+
                 var isName = reader.ValueTextEquals("name"u8);
                 reader.Read();
                 if (isName && reader.TokenType == JsonTokenType.String) name = reader.GetString();
                 else reader.Skip();
             }
 
-            outputs.Add(name ?? throw Invalid("an element of 'outputs' must have a 'name'"));
+            outputs.Add(new RequestedOutput(name ?? throw Invalid("an element of 'outputs' must have a 'name'"), isBinary));
         }
     }
 

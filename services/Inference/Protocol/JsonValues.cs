@@ -54,9 +54,11 @@ internal static class JsonValues
         {
             case TensorElementType.Float when float.IsFinite(output.As<float>()[i]): writer.WriteNumberValue(output.As<float>()[i]); break;
             case TensorElementType.Double when double.IsFinite(output.As<double>()[i]): writer.WriteNumberValue(output.As<double>()[i]); break;
-            case TensorElementType.Float16 when double.IsFinite(output.NumberAt(i)): writer.WriteNumberValue(output.NumberAt(i)); break;
+            case TensorElementType.Float16 or TensorElementType.BFloat16 when double.IsFinite(output.NumberAt(i)):
+                writer.WriteNumberValue(output.NumberAt(i));
+                break;
             // JSON has no NaN and no infinities.
-            case TensorElementType.Float or TensorElementType.Double or TensorElementType.Float16: writer.WriteNullValue(); break;
+            case TensorElementType.Float or TensorElementType.Double or TensorElementType.Float16 or TensorElementType.BFloat16: writer.WriteNullValue(); break;
             case TensorElementType.String: writer.WriteStringValue(output.Text(i)); break;
             case TensorElementType.Bool: writer.WriteBooleanValue(output.Bytes[i] != 0); break;
             case TensorElementType.UInt64: writer.WriteNumberValue(output.As<ulong>()[i]); break;
@@ -83,8 +85,8 @@ internal static class JsonValues
                 return true;
             case TensorElementType.String when reader.TokenType == JsonTokenType.String:
                 return TryReadText(ref reader, slot);
-            case TensorElementType.Float or TensorElementType.Double or TensorElementType.Float16 or TensorElementType.UInt64
-                or TensorElementType.Bool or TensorElementType.String:
+            case TensorElementType.Float or TensorElementType.Double or TensorElementType.UInt64 or TensorElementType.Float16
+                or TensorElementType.BFloat16 or TensorElementType.Bool or TensorElementType.String:
                 return false;
             default:
                 return reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var integer)
@@ -117,7 +119,7 @@ internal static class JsonValues
         var datatype = slot.Layout.Datatype;
         return datatype.Element switch
         {
-            TensorElementType.Float16 => "of datatype FP16 has no JSON form; send it over gRPC",
+            _ when datatype.IsRawOnly => $"of datatype {datatype.Name} has no JSON form; send it as binary data",
             TensorElementType.String => $"must be strings of valid text (value {slot.Count})",
             TensorElementType.Bool => $"must be true or false (value {slot.Count})",
             TensorElementType.Float or TensorElementType.Double => $"must be numbers (value {slot.Count})",

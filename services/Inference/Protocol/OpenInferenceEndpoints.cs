@@ -1,20 +1,17 @@
-using System.Text.Json;
-using Grpc.Core;
+using System.Globalization;
 using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Protocol;
 
-/// <summary>The Open Inference Protocol v2 over REST, with JSON tensors.</summary>
+/// <summary>The Open Inference Protocol v2 over REST, tensors as JSON or in binary.</summary>
 internal static class OpenInferenceEndpoints
 {
-    private static readonly JsonWriterOptions Fast = new() { SkipValidation = true };
-
     public static void Map(IEndpointRouteBuilder app)
     {
         var v2 = app.MapGroup("/v2").WithTags("Open Inference Protocol");
-        v2.MapGet("", () => new ServerAnswer(ServerIdentity.Name, ServerIdentity.Version, [])).WithSummary("Names the server");
+        v2.MapGet("", () => new ServerAnswer(ServerIdentity.Name, ServerIdentity.Version, ServerIdentity.Extensions)).WithSummary("Names the server");
         v2.MapGet("/health/live", () => new LiveAnswer(true)).WithSummary("Whether the process runs");
         v2.MapGet("/health/ready", (ModelHost host) => TypedResults.Json(
             new ReadyAnswer(host.IsReady, host.IsReady), statusCode: host.IsReady ? 200 : 503)).WithSummary("Whether models are loaded");
@@ -52,24 +49,22 @@ internal static class OpenInferenceEndpoints
         LoadedModel? found = null;
         try
         {
-            if (http.Request.Headers.ContainsKey("Inference-Header-Content-Length"))
-            {
-                throw new RpcException(new Status(StatusCode.Unimplemented, "Tensors in binary are taken over gRPC; over REST as JSON."));
-            }
-
             using var body = await RequestBody.ReadAsync(http.Request, ct);
             using var lease = await host.AcquireAsync(model, call.SelectorOf(version), ct);
             found = lease.Model;
             using var workspace = found.RentWorkspace();
-            var request = InferJson.Read(body.Span, workspace);
+            var request = Read(http.Request, body.Span, workspace);
             RequestedOutputs.Check(found, request.Outputs);
+            int? jsonLength;
             using (var prediction = predictor.Predict(found, workspace, call))
             {
                 call.Announce(prediction, http.Response.Headers);
-                Write(workspace, request, prediction);
+                jsonLength = InferAnswer.Write(workspace.Answer, request, prediction);
             }
 
-            await JsonAnswer.SendAsync(http.Response, workspace.Answer.WrittenMemory, ct);
+            if (jsonLength is { } length) http.Response.Headers[BinaryTail.LengthHeader] = length.ToString(CultureInfo.InvariantCulture);
+            await Answers.SendAsync(
+                http, jsonLength is null ? "application/json" : "application/octet-stream", workspace.Answer.WrittenMemory, ct);
         }
         catch (Exception e) when (telemetry.CountFailure(found, call, e))
         {
@@ -77,39 +72,13 @@ internal static class OpenInferenceEndpoints
         }
     }
 
-    private static void Write(Workspace workspace, InferJsonRequest request, Prediction prediction)
+    private static InferJsonRequest Read(HttpRequest request, ReadOnlySpan<byte> body, Workspace workspace)
     {
-        using var writer = new Utf8JsonWriter(workspace.Answer, Fast);
-        writer.WriteStartObject();
-        writer.WriteString("model_name"u8, prediction.Model.Model);
-        writer.WriteString("model_version"u8, prediction.Model.VersionText);
-        if (request.Id is not null) writer.WriteString("id"u8, request.Id);
-        writer.WriteStartObject("parameters"u8);
-        writer.WriteString("prediction_id"u8, prediction.Id);
-        writer.WriteEndObject();
-        writer.WriteStartArray("outputs"u8);
-        if (request.Outputs.Count == 0)
-        {
-            foreach (var output in prediction.Outputs) Write(writer, output);
-        }
-
-        foreach (var name in request.Outputs) Write(writer, RequestedOutputs.Find(prediction, name));
-        writer.WriteEndArray();
-        writer.WriteEndObject();
-    }
-
-    private static void Write(Utf8JsonWriter writer, OutputTensor output)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("name"u8, output.Layout.NameUtf8);
-        writer.WriteString("datatype"u8, output.Layout.Datatype.Name);
-        writer.WriteStartArray("shape"u8);
-        foreach (var size in output.Shape) writer.WriteNumberValue(size);
-        writer.WriteEndArray();
-        writer.WriteStartArray("data"u8);
-        for (var i = 0; i < output.Count; i++) JsonValues.Write(writer, output, i);
-        writer.WriteEndArray();
-        writer.WriteEndObject();
+        var jsonLength = BinaryTail.JsonLength(request, body.Length);
+        if (jsonLength < 0) return InferJson.Read(body, [], workspace);
+        if (jsonLength > 0) return InferJson.Read(body[..jsonLength], body[jsonLength..], workspace);
+        BinaryTail.ReadAll(body, workspace);
+        return new InferJsonRequest(null, [], IsBinary: true);
     }
 
     internal sealed record ServerAnswer(string Name, string Version, string[] Extensions);

@@ -25,7 +25,12 @@ internal sealed class OpenInferenceGrpcService(
         new() { Ready = await host.IsLoadedAsync(request.Name, request.Version, context.CancellationToken) };
 
     public override Task<ServerMetadataResponse> ServerMetadata(ServerMetadataRequest request, ServerCallContext context) =>
-        Task.FromResult(new ServerMetadataResponse { Name = ServerIdentity.Name, Version = ServerIdentity.Version });
+        Task.FromResult(new ServerMetadataResponse
+        {
+            Name = ServerIdentity.Name,
+            Version = ServerIdentity.Version,
+            Extensions = { ServerIdentity.Extensions },
+        });
 
     public override async Task<ModelMetadataResponse> ModelMetadata(ModelMetadataRequest request, ServerCallContext context)
     {
@@ -49,8 +54,9 @@ internal sealed class OpenInferenceGrpcService(
             using var lease = await host.AcquireAsync(request.ModelName, selector, context.CancellationToken);
             model = lease.Model;
             using var workspace = model.RentWorkspace();
+            CheckParameters(request);
             Read(request, workspace);
-            if (request.Outputs.Count > 0) RequestedOutputs.Check(model, [.. request.Outputs.Select(o => o.Name)]);
+            if (request.Outputs.Count > 0) RequestedOutputs.Check(model, [.. request.Outputs.Select(o => new RequestedOutput(o.Name, null))]);
             using var prediction = predictor.Predict(model, workspace, call);
             call.Announce(prediction, http.Response.Headers);
             return Write(request, prediction);
@@ -59,6 +65,13 @@ internal sealed class OpenInferenceGrpcService(
         {
             throw;
         }
+    }
+
+    private static void CheckParameters(ModelInferRequest request)
+    {
+        InferParameters.Check(request.Parameters);
+        foreach (var input in request.Inputs) InferParameters.Check(input.Parameters);
+        foreach (var output in request.Outputs) InferParameters.Check(output.Parameters);
     }
 
     private static void Read(ModelInferRequest request, Workspace workspace)
@@ -109,7 +122,7 @@ internal sealed class OpenInferenceGrpcService(
             Id = request.Id,
         };
         answer.Parameters.Add("prediction_id", new InferParameter { StringParam = prediction.Id });
-        var isRaw = request.RawInputContents.Count > 0;
+        var isRaw = request.RawInputContents.Count > 0 || IsRawOnly(request, prediction);
         if (request.Outputs.Count == 0)
         {
             foreach (var output in prediction.Outputs) Add(answer, output, isRaw);
@@ -117,6 +130,18 @@ internal sealed class OpenInferenceGrpcService(
 
         foreach (var requested in request.Outputs) Add(answer, RequestedOutputs.Find(prediction, requested.Name), isRaw);
         return answer;
+    }
+
+    // One tensor without a typed form, and all go raw: the two are not mixed.
+    private static bool IsRawOnly(ModelInferRequest request, Prediction prediction)
+    {
+        foreach (var output in prediction.Outputs)
+        {
+            if (!output.Layout.Datatype.IsRawOnly) continue;
+            if (request.Outputs.Count == 0 || request.Outputs.Any(o => o.Name == output.Layout.Name)) return true;
+        }
+
+        return false;
     }
 
     private static void Add(ModelInferResponse answer, OutputTensor output, bool isRaw)

@@ -39,7 +39,7 @@ internal static class PredictEndpoints
                 Write(request, call, workspace, prediction, features);
             }
 
-            await JsonAnswer.SendAsync(http.Response, workspace.Answer.WrittenMemory, ct);
+            await Answers.SendJsonAsync(http, workspace.Answer.WrittenMemory, ct);
         }
         catch (Exception e) when (telemetry.CountFailure(found, call, e))
         {

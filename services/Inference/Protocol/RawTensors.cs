@@ -37,20 +37,35 @@ internal static class RawTensors
 
     public static byte[] Write(OutputTensor output)
     {
-        if (!output.Layout.Datatype.IsText) return output.Bytes.ToArray();
+        var raw = new byte[SizeOf(output)];
+        Write(output, raw);
+        return raw;
+    }
+
+    /// <summary>Bytes of the output as <see cref="Write(OutputTensor, Span{byte})"/> gives it.</summary>
+    public static int SizeOf(OutputTensor output)
+    {
+        if (!output.Layout.Datatype.IsText) return output.Bytes.Length;
         var size = 0;
-        for (var i = 0; i < output.Count; i++) size += 4 + output.Text(i).Length;
-        var raw = new byte[size];
-        var rest = raw.AsSpan();
+        for (var i = 0; i < output.Count; i++) size = checked(size + 4 + output.Text(i).Length);
+        return size;
+    }
+
+    public static void Write(OutputTensor output, Span<byte> to)
+    {
+        if (!output.Layout.Datatype.IsText)
+        {
+            output.Bytes.CopyTo(to);
+            return;
+        }
+
         for (var i = 0; i < output.Count; i++)
         {
             var text = output.Text(i);
-            BinaryPrimitives.WriteInt32LittleEndian(rest, text.Length);
-            text.CopyTo(rest[4..]);
-            rest = rest[(4 + text.Length)..];
+            BinaryPrimitives.WriteInt32LittleEndian(to, text.Length);
+            text.CopyTo(to[4..]);
+            to = to[(4 + text.Length)..];
         }
-
-        return raw;
     }
 
     private static void ReadTexts(ReadOnlySpan<byte> raw, InputSlot slot, Violations violations)

@@ -8,14 +8,14 @@ namespace MlOps.Inference.Protocol;
 internal static class RequestedOutputs
 {
     /// <exception cref="InvalidRequestException">OUTPUT_INVALID: a name is not an output of the model.</exception>
-    public static void Check(LoadedModel model, IReadOnlyCollection<string> names)
+    public static void Check(LoadedModel model, IReadOnlyList<RequestedOutput> names)
     {
         if (names.Count == 0) return;
         var violations = new Violations();
         violations.AddIf(
             names.Count > model.Outputs.Length, "outputs", $"must not be more than the model's {model.Outputs.Length}");
         violations.ThrowIfAny("OUTPUT_INVALID");
-        foreach (var name in names) violations.AddIf(!Has(model, name), Workspace.Shown(name), "is not an output of the model");
+        foreach (var (name, _) in names) violations.AddIf(!Has(model, name), Workspace.Shown(name), "is not an output of the model");
         violations.ThrowIfAny("OUTPUT_INVALID");
     }
 

@@ -6,5 +6,8 @@ internal static class ServerIdentity
     public const string Name = "mlops-inference";
     public const string Platform = "onnxruntime_onnx";
 
+    /// <summary>What is served beyond the protocol's core.</summary>
+    public static string[] Extensions { get; } = [BinaryTail.Extension];
+
     public static string Version { get; } = typeof(ServerIdentity).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
 }

@@ -62,7 +62,7 @@ internal static class TypedTensors
                 for (var i = 0; i < output.Count; i++) contents.UintContents.Add((uint)IntegerAt(output, i));
                 break;
             default:
-                return null; // FP16 exists raw only.
+                return null; // FP16 and BF16 exist raw only.
         }
 
         return contents;

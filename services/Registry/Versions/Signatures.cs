@@ -10,7 +10,7 @@ internal static class Signatures
     // Open Inference Protocol v2, "Tensor Data Types".
     private static readonly HashSet<string> Datatypes =
     [
-        "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64",
+        "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BF16",
         "BYTES", "BF16",
     ];
 
