@@ -46,6 +46,7 @@ internal static class InferenceApplication
         app.MapGrpcService<OpenInferenceGrpcService>();
         app.MapGrpcService<InferenceGrpcService>();
         OpenInferenceEndpoints.Map(app);
+        ModelEndpoints.Map(app);
         PredictEndpoints.Map(app);
         return app;
     }

@@ -47,6 +47,7 @@ internal sealed class InferenceTelemetry : IDisposable
     /// <summary>For exception filters: counts the failure and lets it pass.</summary>
     public bool CountFailure(LoadedModel? model, Call call, Exception e)
     {
+        model?.Counts.AddFailure(_time.GetElapsedTime(call.StartedAt));
         Count(model?.Model ?? "", model?.VersionText ?? "", call, e switch
         {
             DomainException domain => domain.Code,

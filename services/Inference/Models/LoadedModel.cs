@@ -36,6 +36,9 @@ internal sealed class LoadedModel(
 
     private string[] OutputNames { get; } = [.. outputs.Select(o => o.Name)];
 
+    /// <summary>What it did since it was loaded.</summary>
+    public InferenceCounts Counts { get; } = new();
+
     public long LastUsed => Volatile.Read(ref _lastUsed);
 
     public bool TryLease(long now)
@@ -64,10 +67,12 @@ internal sealed class LoadedModel(
         if (Interlocked.Decrement(ref _leases) == 0) Dispose();
     }
 
-    public Workspace RentWorkspace()
+    /// <param name="now">Timestamp from which its work counts.</param>
+    public Workspace RentWorkspace(long now)
     {
-        if (!_workspaces.TryDequeue(out var workspace)) return new Workspace(this);
-        Interlocked.Decrement(ref _keptWorkspaces);
+        if (_workspaces.TryDequeue(out var workspace)) Interlocked.Decrement(ref _keptWorkspaces);
+        else workspace = new Workspace(this);
+        workspace.RentedAt = now;
         return workspace;
     }
 

@@ -15,6 +15,7 @@ internal sealed partial class ModelHost(
     ILogger<ModelHost> logger) : IDisposable
 {
     private readonly ConcurrentDictionary<(string Model, int Version), VersionSlot> _slots = [];
+    private readonly ConcurrentDictionary<string, bool> _unloaded = [];
     private readonly CancellationTokenSource _stopping = new();
 
     /// <summary>The registry answered at least once, and its models were loaded or refused with a reason.</summary>
@@ -45,7 +46,54 @@ internal sealed partial class ModelHost(
 
     /// <summary>Whether the version a selector means is loaded.</summary>
     /// <exception cref="NotFoundException">MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND.</exception>
-    public async Task<bool> IsLoadedAsync(string model, string selector, CancellationToken ct)
+    public async Task<bool> IsLoadedAsync(string model, string selector, CancellationToken ct) =>
+        IsLoaded(model, await FindAsync(model, selector, ct));
+
+    /// <summary>The loaded version a selector means; every loaded one when it is empty.</summary>
+    /// <exception cref="NotFoundException">MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND.</exception>
+    /// <exception cref="RpcException">Unavailable: the version is not loaded.</exception>
+    public async Task<IReadOnlyList<LoadedModel>> LoadedAsync(string model, string selector, CancellationToken ct)
+    {
+        if (model.Length == 0) return [.. Slots.Select(s => s.Loaded).OfType<LoadedModel>()];
+        var version = await FindAsync(model, selector, ct);
+        if (selector.Length == 0) return [.. Slots.Where(s => s.Model == model).Select(s => s.Loaded).OfType<LoadedModel>()];
+        return _slots.TryGetValue((model, version), out var slot) && slot.Loaded is { } loaded
+            ? [loaded]
+            : throw ModelUnavailable.Because("MODEL_NOT_READY", $"Model '{model}' version {version} is not loaded.");
+    }
+
+    /// <summary>Every version of the registry that an alias points to, the newest ones, and whatever else was asked for.</summary>
+    public IEnumerable<VersionState> Index() => Slots
+        .Select(s => new VersionState(s.Model, s.Version, s.State, s.Reason))
+        .Concat(catalogue.Wanted
+            .SelectMany(m => m.Value.Versions.Select(version => (Model: m.Key, Version: version)))
+            .Where(v => !_slots.ContainsKey(v))
+            .Select(v => new VersionState(
+                v.Model, v.Version, "UNAVAILABLE", _unloaded.ContainsKey(v.Model) ? "unloaded" : "not loaded")))
+        .OrderBy(s => s.Model, StringComparer.Ordinal).ThenBy(s => s.Version);
+
+    /// <summary>Loads what of the model is served, after an unload too.</summary>
+    /// <exception cref="NotFoundException">MODEL_NOT_FOUND.</exception>
+    /// <exception cref="RpcException">Unavailable: a version cannot be loaded, or the registry is away.</exception>
+    public async Task LoadModelAsync(string model, CancellationToken ct)
+    {
+        await catalogue.FindAsync(model, "", IsLoaded, ct);
+        await catalogue.RefreshAsync(IsLoaded, ct);
+        _unloaded.TryRemove(model, out _);
+        if (!catalogue.Wanted.TryGetValue(model, out var routes)) return;
+        foreach (var version in routes.Versions) await LoadForRequestAsync(model, version, ct);
+    }
+
+    /// <summary>Lets go of all versions of the model; requests for it are refused until it is loaded again.</summary>
+    /// <exception cref="NotFoundException">MODEL_NOT_FOUND.</exception>
+    public async Task UnloadModelAsync(string model, CancellationToken ct)
+    {
+        await catalogue.FindAsync(model, "", IsLoaded, ct);
+        _unloaded[model] = true;
+        foreach (var slot in _slots.Values.Where(s => s.Model == model)) Unload(slot, "asked for");
+    }
+
+    private async Task<int> FindAsync(string model, string selector, CancellationToken ct)
     {
         var version = await catalogue.FindAsync(model, selector, IsLoaded, ct);
         if (catalogue.Served.GetValueOrDefault(model) is { } routes && version > routes.Latest && !IsLoaded(model, version))
@@ -54,7 +102,7 @@ internal sealed partial class ModelHost(
             if (version > catalogue.Wanted.GetValueOrDefault(model)?.Latest) throw NoSuchVersion(model, version);
         }
 
-        return IsLoaded(model, version);
+        return version;
     }
 
     public Task RefreshAsync(CancellationToken ct) => catalogue.RefreshAsync(IsLoaded, ct);
@@ -93,11 +141,13 @@ internal sealed partial class ModelHost(
         var wanted = new HashSet<(string, int)>();
         foreach (var (model, routes) in catalogue.Wanted)
         {
+            if (_unloaded.ContainsKey(model)) continue;
             foreach (var version in routes.Aliases.Values) wanted.Add((model, version));
         }
 
         foreach (var (model, routes) in catalogue.Wanted)
         {
+            if (_unloaded.ContainsKey(model)) continue;
             if (wanted.Count >= options.Value.MaxLoadedVersions) break;
             wanted.Add((model, routes.Latest));
         }
@@ -113,6 +163,11 @@ internal sealed partial class ModelHost(
 
     private async Task<LoadedModel> LoadForRequestAsync(string model, int version, CancellationToken ct)
     {
+        if (_unloaded.ContainsKey(model))
+        {
+            throw ModelUnavailable.Because("MODEL_UNLOADED", $"Model '{model}' is unloaded; load it to have it served again.");
+        }
+
         try
         {
             return await LoadAsync(model, version).WaitAsync(options.Value.LoadTimeout, time, ct);
@@ -137,6 +192,12 @@ internal sealed partial class ModelHost(
     // Moves aliases to the version that became ready and unloads the longest unused beyond the bound, but never that one.
     private void Settle(VersionSlot ready)
     {
+        if (_unloaded.ContainsKey(ready.Model))
+        {
+            Unload(ready, "asked for");
+            return;
+        }
+
         catalogue.Route(IsLoaded);
         var surplus = _slots.Values.Count(s => s.Loaded is not null) - options.Value.MaxLoadedVersions;
         if (surplus <= 0) return;
@@ -150,10 +211,15 @@ internal sealed partial class ModelHost(
         foreach (var slot in _slots.Values.Where(s => s.Loaded is not null && !kept.Contains((s.Model, s.Version)))
                      .OrderBy(s => s.Loaded?.LastUsed).Take(surplus))
         {
-            if (!_slots.TryRemove((slot.Model, slot.Version), out _)) continue;
-            slot.Retire();
-            LogUnloaded(slot.Model, slot.Version);
+            Unload(slot, "longest unused");
         }
+    }
+
+    private void Unload(VersionSlot slot, string reason)
+    {
+        if (!_slots.TryRemove(KeyValuePair.Create((slot.Model, slot.Version), slot)) && slot.Loaded is null) return;
+        slot.Retire();
+        LogUnloaded(slot.Model, slot.Version, reason);
     }
 
     private static NotFoundException NoSuchVersion(string model, int version) =>
@@ -169,6 +235,6 @@ internal sealed partial class ModelHost(
     [LoggerMessage(Level = LogLevel.Error, Message = "Model {Model} version {Version} cannot be loaded: {Reason}")]
     private partial void LogLoadFailed(string model, int version, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Model {Model} version {Version} is unloaded: longest unused")]
-    private partial void LogUnloaded(string model, int version);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Model {Model} version {Version} is unloaded: {Reason}")]
+    private partial void LogUnloaded(string model, int version, string reason);
 }

@@ -53,7 +53,7 @@ internal sealed partial class ModelLoader(
                 entry.Model, entry.Version, entry.FeatureService, session,
                 LayoutsOf("input", session.InputMetadata, entry.Signature.Inputs),
                 LayoutsOf("output", session.OutputMetadata, entry.Signature.Outputs));
-            using var workspace = loaded.RentWorkspace();
+            using var workspace = loaded.RentWorkspace(0);
             workspace.FillForWarmUp();
             using var outputs = workspace.Run();
             return loaded;

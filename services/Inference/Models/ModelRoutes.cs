@@ -11,6 +11,9 @@ internal sealed record ModelRoutes(int Latest, FrozenDictionary<string, int> Ali
 
     public int Default { get; } = Aliases.GetValueOrDefault(DefaultAlias, Latest);
 
+    /// <summary>What aliases point to, and the newest.</summary>
+    public IEnumerable<int> Versions => Aliases.Values.Append(Latest).Distinct();
+
     /// <summary>The version a selector means: a number, an alias, "latest", or nothing; null: no such version.</summary>
     public int? Find(string selector)
     {

@@ -18,6 +18,12 @@ internal sealed class VersionSlot(string model, int version)
 
     public bool IsLoading => _loading is { IsCompleted: false };
 
+    /// <summary>In the words of the Open Inference Protocol.</summary>
+    public string State => Loaded is not null ? "READY" : IsLoading ? "LOADING" : "UNAVAILABLE";
+
+    /// <summary>Why it is not ready; empty when it is, or nobody knows.</summary>
+    public string Reason => Loaded is null ? Failure?.Message ?? "" : "";
+
     /// <summary>Why the latest attempt failed; null when none did.</summary>
     public Exception? Failure { get; private set; }
 

@@ -17,6 +17,24 @@ internal sealed class Prediction(
 
     public ReadOnlySpan<OutputTensor> Outputs => outputs;
 
+    /// <summary>Time to read the inputs.</summary>
+    public required TimeSpan Preparation { get; init; }
+
+    /// <summary>Time in the model.</summary>
+    public required TimeSpan Computation { get; init; }
+
+    /// <summary>Timestamp at which the model was done.</summary>
+    public required long ComputedAt { get; init; }
+
+    /// <summary>Counts the answer, which is written; also after Dispose.</summary>
+    public void Answered(Call call, TimeProvider time)
+    {
+        var now = time.GetTimestamp();
+        model.Counts.AddAnswer(
+            time.GetUtcNow(), rows, time.GetElapsedTime(call.StartedAt, now), Preparation, Computation,
+            time.GetElapsedTime(ComputedAt, now));
+    }
+
     public void Dispose() => values.Dispose();
 }
 

@@ -12,7 +12,9 @@ internal sealed class Predictor(Journal journal, InferenceTelemetry telemetry, T
     public Prediction Predict(LoadedModel model, Workspace workspace, Call call)
     {
         using var activity = telemetry.StartPredict(model, call);
+        var startedAt = time.GetTimestamp();
         var values = workspace.Run();
+        var ranAt = time.GetTimestamp();
         try
         {
             var outputs = new OutputTensor[model.Outputs.Length];
@@ -27,7 +29,12 @@ internal sealed class Predictor(Journal journal, InferenceTelemetry telemetry, T
                 workspace, model, call, id, now, outputs, time.GetElapsedTime(call.StartedAt));
             journal.Append(workspace.Record.Framed(PredictionRecordWriter.RecordsField).Span);
             telemetry.CountAnswer(model, call);
-            return new Prediction(model, id.ToString("N"), workspace.Rows, values, outputs);
+            return new Prediction(model, id.ToString("N"), workspace.Rows, values, outputs)
+            {
+                Preparation = time.GetElapsedTime(workspace.RentedAt, startedAt),
+                Computation = time.GetElapsedTime(startedAt, ranAt),
+                ComputedAt = ranAt,
+            };
         }
         catch
         {

@@ -34,6 +34,9 @@ internal sealed class Workspace : IDisposable
     /// <summary>Rows of the request; known after <see cref="Check"/>.</summary>
     public int Rows { get; private set; }
 
+    /// <summary>Timestamp from which the work on this request counts.</summary>
+    public long RentedAt { get; set; }
+
     public InputSlot? Find(string name)
     {
         foreach (var slot in Inputs)

@@ -23,12 +23,14 @@ internal sealed class InferenceGrpcService(
             var selector = call.SelectorOf(request.Version);
             using var lease = await host.AcquireAsync(request.Model, selector, context.CancellationToken);
             model = lease.Model;
-            using var workspace = model.RentWorkspace();
+            using var workspace = model.RentWorkspace(time.GetTimestamp());
             var rows = request.Rows ?? new Table();
             var features = await predictRows.FillAsync(model, workspace, rows, context.CancellationToken);
             using var prediction = predictor.Predict(model, workspace, call);
             call.Announce(prediction, http.Response.Headers);
-            return Answer(request, call, workspace, prediction, features);
+            var answer = Answer(request, call, workspace, prediction, features);
+            prediction.Answered(call, time);
+            return answer;
         }
         catch (Exception e) when (telemetry.CountFailure(model, call, e))
         {
@@ -45,8 +47,8 @@ internal sealed class InferenceGrpcService(
             {
                 Name = slot.Model,
                 Version = slot.Version.ToString(CultureInfo.InvariantCulture),
-                State = slot.Loaded is not null ? "READY" : slot.IsLoading ? "LOADING" : "UNAVAILABLE",
-                Reason = slot.Loaded is null ? slot.Failure?.Message ?? "" : "",
+                State = slot.State,
+                Reason = slot.Reason,
             });
         }
 

@@ -52,11 +52,12 @@ internal static class OpenInferenceEndpoints
             using var body = await RequestBody.ReadAsync(http.Request, ct);
             using var lease = await host.AcquireAsync(model, call.SelectorOf(version), ct);
             found = lease.Model;
-            using var workspace = found.RentWorkspace();
+            using var workspace = found.RentWorkspace(time.GetTimestamp());
             var request = Read(http.Request, body.Span, workspace);
             RequestedOutputs.Check(found, request.Outputs);
             int? jsonLength;
-            using (var prediction = predictor.Predict(found, workspace, call))
+            Prediction prediction;
+            using (prediction = predictor.Predict(found, workspace, call))
             {
                 call.Announce(prediction, http.Response.Headers);
                 jsonLength = InferAnswer.Write(workspace.Answer, request, prediction);
@@ -65,6 +66,7 @@ internal static class OpenInferenceEndpoints
             if (jsonLength is { } length) http.Response.Headers[BinaryTail.LengthHeader] = length.ToString(CultureInfo.InvariantCulture);
             await Answers.SendAsync(
                 http, jsonLength is null ? "application/json" : "application/octet-stream", workspace.Answer.WrittenMemory, ct);
+            prediction.Answered(call, time);
         }
         catch (Exception e) when (telemetry.CountFailure(found, call, e))
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.Protobuf;
 using Grpc.Core;
 using MlOps.Contracts.OpenInference;
@@ -7,14 +8,11 @@ using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Protocol;
 
-/// <summary>The Open Inference Protocol v2 over gRPC: tensors in, tensors out, raw when the request was raw.</summary>
+/// <summary>The Open Inference Protocol v2 over gRPC: tensors in, tensors out, with Triton's additions.</summary>
 internal sealed class OpenInferenceGrpcService(
     ModelHost host, Predictor predictor, InferenceTelemetry telemetry, TimeProvider time)
     : GRPCInferenceService.GRPCInferenceServiceBase
 {
-    private const int MaxRank = 16;
-    private const int MaxSurplusInputs = 16;
-
     public override Task<ServerLiveResponse> ServerLive(ServerLiveRequest request, ServerCallContext context) =>
         Task.FromResult(new ServerLiveResponse { Live = true });
 
@@ -43,118 +41,134 @@ internal sealed class OpenInferenceGrpcService(
         return answer;
     }
 
-    public override async Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
+    public override Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
     {
         var http = context.GetHttpContext();
-        var call = Call.Begin(http.Request, "grpc", time);
+        return InferAsync(request, Call.Begin(http.Request, "grpc", time), http.Response.Headers, context.CancellationToken);
+    }
+
+    public override async Task ModelStreamInfer(
+        IAsyncStreamReader<ModelInferRequest> requestStream, IServerStreamWriter<ModelStreamInferResponse> responseStream,
+        ServerCallContext context)
+    {
+        var ct = context.CancellationToken;
+        var stream = Call.Begin(context.GetHttpContext().Request, "grpc", time);
+        string? routed = null;
+        await foreach (var request in requestStream.ReadAllAsync(ct))
+        {
+            // The gateway chose a version by the stream's first message; it means nothing to another model.
+            routed ??= request.ModelName;
+            var call = request.ModelName == routed
+                ? stream with { StartedAt = time.GetTimestamp() }
+                : stream with { StartedAt = time.GetTimestamp(), VersionHint = "", Variant = "" };
+            await responseStream.WriteAsync(await AnswerAsync(request, call, ct), ct);
+        }
+    }
+
+    public override async Task<ModelConfigResponse> ModelConfig(ModelConfigRequest request, ServerCallContext context)
+    {
+        using var lease = await host.AcquireAsync(request.Name, request.Version, context.CancellationToken);
+        return new ModelConfigResponse { Config = ModelConfiguration.Of(lease.Model) };
+    }
+
+    public override async Task<ModelStatisticsResponse> ModelStatistics(ModelStatisticsRequest request, ServerCallContext context)
+    {
+        var answer = new ModelStatisticsResponse();
+        foreach (var model in await host.LoadedAsync(request.Name, request.Version, context.CancellationToken))
+        {
+            answer.ModelStats.Add(ModelStats.Of(model).ToMessage());
+        }
+
+        return answer;
+    }
+
+    public override Task<RepositoryIndexResponse> RepositoryIndex(RepositoryIndexRequest request, ServerCallContext context)
+    {
+        ModelRepository.CheckName(request.RepositoryName);
+        var answer = new RepositoryIndexResponse();
+        foreach (var (model, version, state, reason) in host.Index())
+        {
+            if (request.Ready && state != "READY") continue;
+            answer.Models.Add(new RepositoryIndexResponse.Types.ModelIndex
+            {
+                Name = model,
+                Version = version.ToString(CultureInfo.InvariantCulture),
+                State = state,
+                Reason = reason,
+            });
+        }
+
+        return Task.FromResult(answer);
+    }
+
+    public override async Task<RepositoryModelLoadResponse> RepositoryModelLoad(
+        RepositoryModelLoadRequest request, ServerCallContext context)
+    {
+        ModelRepository.CheckName(request.RepositoryName);
+        ModelRepository.CheckLoad(request.Parameters.Keys);
+        await host.LoadModelAsync(request.ModelName, context.CancellationToken);
+        return new RepositoryModelLoadResponse();
+    }
+
+    public override async Task<RepositoryModelUnloadResponse> RepositoryModelUnload(
+        RepositoryModelUnloadRequest request, ServerCallContext context)
+    {
+        ModelRepository.CheckName(request.RepositoryName);
+        await host.UnloadModelAsync(request.ModelName, context.CancellationToken);
+        return new RepositoryModelUnloadResponse();
+    }
+
+    // A refusal answers its request and leaves the stream open.
+    private async Task<ModelStreamInferResponse> AnswerAsync(ModelInferRequest request, Call call, CancellationToken ct)
+    {
+        string refusal;
+        try
+        {
+            var answer = await InferAsync(request, call, null, ct);
+            if (request.Parameters.TryGetValue("triton_enable_empty_final_response", out var asked) && asked.BoolParam)
+            {
+                answer.Parameters.Add("triton_final_response", new InferParameter { BoolParam = true });
+            }
+
+            return new ModelStreamInferResponse { InferResponse = answer };
+        }
+        catch (DomainException e)
+        {
+            refusal = e.Message;
+        }
+        catch (RpcException e) when (!ct.IsCancellationRequested)
+        {
+            refusal = e.Status.Detail;
+        }
+
+        return new ModelStreamInferResponse
+        {
+            ErrorMessage = refusal,
+            InferResponse = new ModelInferResponse { ModelName = request.ModelName, ModelVersion = request.ModelVersion, Id = request.Id },
+        };
+    }
+
+    private async Task<ModelInferResponse> InferAsync(
+        ModelInferRequest request, Call call, IHeaderDictionary? headers, CancellationToken ct)
+    {
         LoadedModel? model = null;
         try
         {
-            var selector = call.SelectorOf(request.ModelVersion);
-            using var lease = await host.AcquireAsync(request.ModelName, selector, context.CancellationToken);
+            using var lease = await host.AcquireAsync(request.ModelName, call.SelectorOf(request.ModelVersion), ct);
             model = lease.Model;
-            using var workspace = model.RentWorkspace();
-            CheckParameters(request);
-            Read(request, workspace);
+            using var workspace = model.RentWorkspace(time.GetTimestamp());
+            InferMessages.Read(request, workspace);
             if (request.Outputs.Count > 0) RequestedOutputs.Check(model, [.. request.Outputs.Select(o => new RequestedOutput(o.Name, null))]);
             using var prediction = predictor.Predict(model, workspace, call);
-            call.Announce(prediction, http.Response.Headers);
-            return Write(request, prediction);
+            if (headers is not null) call.Announce(prediction, headers);
+            var answer = InferMessages.Write(request, prediction);
+            prediction.Answered(call, time);
+            return answer;
         }
         catch (Exception e) when (telemetry.CountFailure(model, call, e))
         {
             throw;
         }
-    }
-
-    private static void CheckParameters(ModelInferRequest request)
-    {
-        InferParameters.Check(request.Parameters);
-        foreach (var input in request.Inputs) InferParameters.Check(input.Parameters);
-        foreach (var output in request.Outputs) InferParameters.Check(output.Parameters);
-    }
-
-    private static void Read(ModelInferRequest request, Workspace workspace)
-    {
-        var isRaw = request.RawInputContents.Count > 0;
-        var violations = new Violations();
-        violations.AddIf(
-            isRaw && request.RawInputContents.Count != request.Inputs.Count, "raw_input_contents",
-            $"must have one buffer for each of the {request.Inputs.Count} inputs, not {request.RawInputContents.Count}");
-        // A refusal travels in the trailers, which cannot name any number of inputs.
-        violations.AddIf(
-            request.Inputs.Count > workspace.Inputs.Length + MaxSurplusInputs, "inputs",
-            $"must be the model's {workspace.Inputs.Length}, not {request.Inputs.Count}");
-        violations.ThrowIfAny("INPUT_INVALID");
-        Span<long> shape = stackalloc long[MaxRank];
-        for (var i = 0; i < request.Inputs.Count; i++)
-        {
-            var input = request.Inputs[i];
-            if (workspace.Find(input.Name) is not { } slot)
-            {
-                violations.Add(Workspace.Shown(input.Name), "is not an input of the model");
-                continue;
-            }
-
-            if (!slot.TryBegin(violations)) continue;
-            if (input.Shape.Count > MaxRank)
-            {
-                violations.Add(input.Name, $"must have shape {slot.Layout.ShapeText}");
-                continue;
-            }
-
-            for (var d = 0; d < input.Shape.Count; d++) shape[d] = input.Shape[d];
-            if (!slot.TryShape(input.Datatype, shape[..input.Shape.Count], violations)) continue;
-            if (!isRaw) TypedTensors.Read(input.Contents, slot, violations);
-            else if (TypedTensors.HasAny(input.Contents)) violations.Add(input.Name, "must not have contents beside raw_input_contents");
-            else RawTensors.Read(request.RawInputContents[i].Span, slot, violations);
-        }
-
-        workspace.Check(violations);
-    }
-
-    private static ModelInferResponse Write(ModelInferRequest request, Prediction prediction)
-    {
-        var answer = new ModelInferResponse
-        {
-            ModelName = prediction.Model.Model,
-            ModelVersion = prediction.Model.VersionText,
-            Id = request.Id,
-        };
-        answer.Parameters.Add("prediction_id", new InferParameter { StringParam = prediction.Id });
-        var isRaw = request.RawInputContents.Count > 0 || IsRawOnly(request, prediction);
-        if (request.Outputs.Count == 0)
-        {
-            foreach (var output in prediction.Outputs) Add(answer, output, isRaw);
-        }
-
-        foreach (var requested in request.Outputs) Add(answer, RequestedOutputs.Find(prediction, requested.Name), isRaw);
-        return answer;
-    }
-
-    // One tensor without a typed form, and all go raw: the two are not mixed.
-    private static bool IsRawOnly(ModelInferRequest request, Prediction prediction)
-    {
-        foreach (var output in prediction.Outputs)
-        {
-            if (!output.Layout.Datatype.IsRawOnly) continue;
-            if (request.Outputs.Count == 0 || request.Outputs.Any(o => o.Name == output.Layout.Name)) return true;
-        }
-
-        return false;
-    }
-
-    private static void Add(ModelInferResponse answer, OutputTensor output, bool isRaw)
-    {
-        var tensor = new ModelInferResponse.Types.InferOutputTensor
-        {
-            Name = output.Layout.Name,
-            Datatype = output.Layout.Datatype.Name,
-        };
-        tensor.Shape.AddRange(output.Shape.AsSpan());
-        if (isRaw) answer.RawOutputContents.Add(UnsafeByteOperations.UnsafeWrap(RawTensors.Write(output)));
-        else tensor.Contents = TypedTensors.Write(output);
-        answer.Outputs.Add(tensor);
     }
 
     private static ModelMetadataResponse.Types.TensorMetadata Describe(TensorLayout layout)

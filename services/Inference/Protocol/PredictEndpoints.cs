@@ -31,15 +31,17 @@ internal static class PredictEndpoints
             using (var body = await RequestBody.ReadAsync(http.Request, ct)) request = RowsJson.Read(body.Span);
             using var lease = await host.AcquireAsync(model, call.SelectorOf(version), ct);
             found = lease.Model;
-            using var workspace = found.RentWorkspace();
+            using var workspace = found.RentWorkspace(time.GetTimestamp());
             var features = await predictRows.FillAsync(found, workspace, request.Rows, ct);
-            using (var prediction = predictor.Predict(found, workspace, call))
+            Prediction prediction;
+            using (prediction = predictor.Predict(found, workspace, call))
             {
                 call.Announce(prediction, http.Response.Headers);
                 Write(request, call, workspace, prediction, features);
             }
 
             await Answers.SendJsonAsync(http, workspace.Answer.WrittenMemory, ct);
+            prediction.Answered(call, time);
         }
         catch (Exception e) when (telemetry.CountFailure(found, call, e))
         {

@@ -7,7 +7,7 @@ internal static class ServerIdentity
     public const string Platform = "onnxruntime_onnx";
 
     /// <summary>What is served beyond the protocol's core.</summary>
-    public static string[] Extensions { get; } = [BinaryTail.Extension];
+    public static string[] Extensions { get; } = [BinaryTail.Extension, "model_configuration", "model_repository", "statistics"];
 
     public static string Version { get; } = typeof(ServerIdentity).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
 }

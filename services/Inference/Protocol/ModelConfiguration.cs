@@ -1,0 +1,58 @@
+using Microsoft.ML.OnnxRuntime.Tensors;
+using MlOps.Contracts.OpenInference;
+using MlOps.Inference.Models;
+using Datatype = MlOps.Inference.Models.Datatype;
+
+namespace MlOps.Inference.Protocol;
+
+/// <summary>A model's configuration in Triton's words: whole shapes, nothing batched by the server.</summary>
+internal static class ModelConfiguration
+{
+    private const string Backend = "onnxruntime";
+
+    public static ModelConfig Of(LoadedModel model)
+    {
+        var config = new ModelConfig { Name = model.Model, Platform = ServerIdentity.Platform, Backend = Backend };
+        foreach (var layout in model.Inputs)
+        {
+            config.Input.Add(new ModelInput { Name = layout.Name, DataType = TypeOf(layout.Datatype), Dims = { layout.Shape } });
+        }
+
+        foreach (var layout in model.Outputs)
+        {
+            config.Output.Add(new ModelOutput { Name = layout.Name, DataType = TypeOf(layout.Datatype), Dims = { layout.Shape } });
+        }
+
+        return config;
+    }
+
+    public static ConfigAnswer AnswerOf(LoadedModel model) => new(
+        model.Model, ServerIdentity.Platform, Backend, 0, model.Inputs.Select(ConfigTensor.Of), model.Outputs.Select(ConfigTensor.Of));
+
+    private static DataType TypeOf(Datatype datatype) => datatype.Element switch
+    {
+        TensorElementType.Bool => DataType.TypeBool,
+        TensorElementType.UInt8 => DataType.TypeUint8,
+        TensorElementType.UInt16 => DataType.TypeUint16,
+        TensorElementType.UInt32 => DataType.TypeUint32,
+        TensorElementType.UInt64 => DataType.TypeUint64,
+        TensorElementType.Int8 => DataType.TypeInt8,
+        TensorElementType.Int16 => DataType.TypeInt16,
+        TensorElementType.Int32 => DataType.TypeInt32,
+        TensorElementType.Int64 => DataType.TypeInt64,
+        TensorElementType.Float16 => DataType.TypeFp16,
+        TensorElementType.Float => DataType.TypeFp32,
+        TensorElementType.Double => DataType.TypeFp64,
+        TensorElementType.BFloat16 => DataType.TypeBf16,
+        _ => DataType.TypeString,
+    };
+
+    internal sealed record ConfigAnswer(
+        string Name, string Platform, string Backend, int MaxBatchSize, IEnumerable<ConfigTensor> Input, IEnumerable<ConfigTensor> Output);
+
+    internal sealed record ConfigTensor(string Name, string DataType, long[] Dims)
+    {
+        public static ConfigTensor Of(TensorLayout layout) =>
+            new(layout.Name, layout.Datatype.IsText ? "TYPE_STRING" : $"TYPE_{layout.Datatype.Name}", layout.Shape);
+    }
+}

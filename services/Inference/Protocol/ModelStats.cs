@@ -1,0 +1,57 @@
+using MlOps.Contracts.OpenInference;
+using MlOps.Inference.Models;
+
+namespace MlOps.Inference.Protocol;
+
+/// <summary>
+/// A version's statistics as the protocol names them. Nothing waits in a queue and nothing is cached: the one has every
+/// request with no time, the other no request.
+/// </summary>
+internal sealed record ModelStats(
+    string Name, string Version, long LastInference, long InferenceCount, long ExecutionCount, ModelStats.Durations InferenceStats,
+    IReadOnlyList<string> BatchStats, IReadOnlyList<string> MemoryUsage)
+{
+    public static ModelStats Of(LoadedModel model)
+    {
+        var totals = model.Counts.Read();
+        return new ModelStats(
+            model.Model, model.VersionText, totals.LastInference?.ToUnixTimeMilliseconds() ?? 0, totals.Rows, totals.Success.Count,
+            new Durations(
+                Duration.Of(totals.Success), Duration.Of(totals.Failure), new Duration(totals.Success.Count, 0),
+                Duration.Of(totals.Preparation), Duration.Of(totals.Computation), Duration.Of(totals.Output),
+                new Duration(0, 0), new Duration(0, 0)),
+            [], []);
+    }
+
+    public ModelStatistics ToMessage() => new()
+    {
+        Name = Name,
+        Version = Version,
+        LastInference = (ulong)LastInference,
+        InferenceCount = (ulong)InferenceCount,
+        ExecutionCount = (ulong)ExecutionCount,
+        InferenceStats = new InferStatistics
+        {
+            Success = InferenceStats.Success.ToMessage(),
+            Fail = InferenceStats.Fail.ToMessage(),
+            Queue = InferenceStats.Queue.ToMessage(),
+            ComputeInput = InferenceStats.ComputeInput.ToMessage(),
+            ComputeInfer = InferenceStats.ComputeInfer.ToMessage(),
+            ComputeOutput = InferenceStats.ComputeOutput.ToMessage(),
+            CacheHit = InferenceStats.CacheHit.ToMessage(),
+            CacheMiss = InferenceStats.CacheMiss.ToMessage(),
+        },
+    };
+
+    /// <summary>How often, and nanoseconds in all.</summary>
+    internal sealed record Duration(long Count, long Ns)
+    {
+        public static Duration Of(CountedTime counted) => new(counted.Count, counted.Time.Ticks * TimeSpan.NanosecondsPerTick);
+
+        public StatisticDuration ToMessage() => new() { Count = (ulong)Count, Ns = (ulong)Ns };
+    }
+
+    internal sealed record Durations(
+        Duration Success, Duration Fail, Duration Queue, Duration ComputeInput, Duration ComputeInfer, Duration ComputeOutput,
+        Duration CacheHit, Duration CacheMiss);
+}
