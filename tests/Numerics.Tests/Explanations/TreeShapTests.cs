@@ -30,6 +30,21 @@ public class TreeShapTests
     }
 
     [Fact]
+    public void They_are_XGBoosts_within_its_single_precision()
+    {
+        var (ensemble, rows, _) = XgboostReference.Load();
+        var expected = Reference.Load<double[][]>("xgboost_contributions.json");
+        var shap = new TreeShap(ensemble);
+
+        foreach (var (row, contributions) in rows.Chunk(5).Zip(expected))
+        {
+            var explanation = shap.Explain(row);
+            foreach (var (theirs, ours) in contributions.Zip([.. explanation.Contributions, explanation.Bias]))
+                Reference.Close(theirs, ours, 1e-4, 1e-4);
+        }
+    }
+
+    [Fact]
     public void They_add_up_to_the_prediction()
     {
         var (ensemble, rows, predictions) = XgboostReference.Load();

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains a small model with the native XGBoost library (Debian 12: libxgboost0 1.7.4, python3-numpy) and writes what
 the library itself says of it: xgboost_model.json is its own file, xgboost_rows.json rows (null = missing) and
-predictions.
+predictions, xgboost_contributions.json the SHAP values of the same rows, the bias behind the features.
 
     /usr/bin/python3 make_xgboost.py [path of libxgboost.so.0]
 """
@@ -29,9 +29,10 @@ def matrix(cells):
     return handle
 
 
-def predict(booster, cells):
+def predict(booster, cells, option=0):
     length, result = ctypes.c_uint64(), ctypes.POINTER(ctypes.c_float)()
-    call("XGBoosterPredict", booster, matrix(cells), 0, ctypes.c_uint(0), 0, ctypes.byref(length), ctypes.byref(result))
+    call("XGBoosterPredict", booster, matrix(cells), option, ctypes.c_uint(0), 0, ctypes.byref(length),
+         ctypes.byref(result))
     return np.ctypeslib.as_array(result, (length.value,)).copy()
 
 
@@ -62,3 +63,7 @@ predictions = predict(booster, np.ascontiguousarray(rows))
 (HERE / "xgboost_rows.json").write_text(json.dumps({
     "rows": [[None if np.isnan(cell) else float(cell) for cell in row] for row in rows],
     "predictions": [float(value) for value in predictions]}) + "\n")
+CONTRIBUTIONS = 4
+(HERE / "xgboost_contributions.json").write_text(json.dumps(
+    [[float(value) for value in row]
+     for row in predict(booster, np.ascontiguousarray(rows), CONTRIBUTIONS).reshape(len(rows), 6)]) + "\n")
