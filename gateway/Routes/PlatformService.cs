@@ -22,7 +22,7 @@ internal sealed record PlatformService(string Name, IReadOnlyList<ServiceDescrip
         new("featurestore", In(FeaturesReflection.Descriptor), []),
         new("training", In(TrainingReflection.Descriptor), []),
         new("registry", In(RegistryReflection.Descriptor), []),
-        new(Inference, In(InferenceReflection.Descriptor, GrpcServiceReflection.Descriptor), ["/v2/{**rest}", "/v1/models/{**rest}"]),
+        new(Inference, In(InferenceReflection.Descriptor, GrpcServiceReflection.Descriptor), ["/v2/{**rest}", "/v1/models/{**rest}", "/invocations", "/ping"]),
         new("monitoring", In(MonitoringReflection.Descriptor), []),
     ];
 

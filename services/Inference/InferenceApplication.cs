@@ -39,6 +39,7 @@ internal static class InferenceApplication
         builder.Services.AddSingleton<FeatureLookup>();
         builder.Services.AddSingleton<PredictRows>();
         builder.Services.AddSingleton<Predictor>();
+        builder.Services.AddSingleton<Scoring>();
         builder.Services.AddHealthChecks().AddCheck<ModelsHealthCheck>("models");
 
         var app = builder.Build();
@@ -48,6 +49,7 @@ internal static class InferenceApplication
         OpenInferenceEndpoints.Map(app);
         ModelEndpoints.Map(app);
         PredictEndpoints.Map(app);
+        ScoringEndpoints.Map(app);
         return app;
     }
 

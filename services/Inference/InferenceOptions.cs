@@ -21,6 +21,10 @@ internal sealed record InferenceOptions
     [Range(typeof(TimeSpan), "00:00:00.01", "00:01:00")]
     public TimeSpan FeatureTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Model of calls to <c>/invocations</c> that name none; default none: then the only model there is.</summary>
+    [Required(AllowEmptyStrings = true)]
+    public string InvocationsModel { get; init; } = "";
+
     /// <summary>Bytes of model files kept on disk; the longest unused go first. Default 4 GiB.</summary>
     [Range(1L << 20, long.MaxValue)]
     public long ModelCacheBytes { get; init; } = 4L << 30;

@@ -59,33 +59,10 @@ internal static class PredictEndpoints
         writer.WriteString("variant"u8, call.Variant);
         writer.WriteString("prediction_id"u8, prediction.Id);
         writer.WriteStartArray("predictions"u8);
-        for (var row = 0; row < prediction.Rows; row++) WriteRow(writer, prediction, row);
+        for (var row = 0; row < prediction.Rows; row++) PredictionRows.Write(writer, prediction, row);
         writer.WriteEndArray();
         if (request.IncludeFeatures) WriteFeatures(writer, request, workspace, features);
         writer.WriteEndObject();
-    }
-
-    // One output: its value. Several: an object of them by name.
-    private static void WriteRow(Utf8JsonWriter writer, Prediction prediction, int row)
-    {
-        var outputs = prediction.Outputs;
-        if (outputs.Length != 1) writer.WriteStartObject();
-        foreach (var output in outputs)
-        {
-            if (outputs.Length != 1) writer.WritePropertyName(output.Layout.NameUtf8);
-            var width = output.Count / prediction.Rows;
-            if (width != 1) writer.WriteStartArray();
-            for (var at = row * width; at < (row + 1) * width; at++) WriteValue(writer, output, at);
-            if (width != 1) writer.WriteEndArray();
-        }
-
-        if (outputs.Length != 1) writer.WriteEndObject();
-    }
-
-    private static void WriteValue(Utf8JsonWriter writer, OutputTensor output, int i)
-    {
-        if (output.Layout.Datatype.IsFloating) WriteNumber(writer, output.NumberAt(i));
-        else JsonValues.Write(writer, output, i);
     }
 
     private static void WriteFeatures(
@@ -111,7 +88,7 @@ internal static class PredictEndpoints
         writer.WritePropertyName(slot.Layout.NameUtf8);
         if (datatype.IsText) writer.WriteStringValue(slot.Text(row));
         else if (datatype.Element == TensorElementType.Bool) writer.WriteBooleanValue(slot.Bytes[row] != 0);
-        else if (datatype.IsFloating) WriteNumber(writer, Tensors.NumberAt(datatype, slot.Bytes, row));
+        else if (datatype.IsFloating) PredictionRows.WriteNumber(writer, Tensors.NumberAt(datatype, slot.Bytes, row));
         else writer.WriteNumberValue(Tensors.IntegerAt(datatype, slot.Bytes, row));
     }
 
@@ -127,12 +104,5 @@ internal static class PredictEndpoints
         foreach (var at in origin.EventTimeMicros) writer.WriteNumberValue(at);
         writer.WriteEndArray();
         writer.WriteEndObject();
-    }
-
-    // JSON has no NaN and no infinities.
-    private static void WriteNumber(Utf8JsonWriter writer, double value)
-    {
-        if (double.IsFinite(value)) writer.WriteNumberValue(value);
-        else writer.WriteNullValue();
     }
 }
