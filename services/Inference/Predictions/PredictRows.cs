@@ -11,6 +11,14 @@ namespace MlOps.Inference.Predictions;
 /// </summary>
 internal sealed class PredictRows(FeatureLookup lookup)
 {
+    /// <summary>Most columns of a request, by either protocol.</summary>
+    public const int MaxColumns = 1_000;
+
+    /// <summary>Most rows times columns: a column stands in every row, given there or not.</summary>
+    public const int MaxCells = 1_000_000;
+
+    private const int MaxReported = 20;
+
     /// <returns>The features looked up; null when the request had all.</returns>
     /// <exception cref="InvalidRequestException">ROWS_INVALID, INPUT_INVALID: every column that breaks a rule, and the rule.</exception>
     public async Task<GetOnlineFeaturesResponse?> FillAsync(
@@ -38,25 +46,44 @@ internal sealed class PredictRows(FeatureLookup lookup)
         return -1;
     }
 
-    private static int CountRows(Table rows)
+    /// <exception cref="InvalidRequestException">ROWS_INVALID: the columns that break a rule, the first twenty of them.</exception>
+    public static int CountRows(Table rows)
     {
         var violations = new Violations();
         var count = rows.Columns.Count == 0 ? 0 : Columns.CountOf(rows.Columns[0]);
         violations.AddIf(count == 0, "rows", "must have at least one row of at least one column");
+        violations.AddIf(rows.Columns.Count > MaxColumns, "rows", $"must have at most {MaxColumns} columns, not {rows.Columns.Count}");
+        violations.AddIf((long)count * rows.Columns.Count > MaxCells, "rows", $"must have at most {MaxCells} values, columns times rows");
+        violations.ThrowIfAny("ROWS_INVALID");
+        // What is said back travels in headers, so a caller's thousand mistakes must not all be.
+        var reported = 0;
         for (var i = 0; i < rows.Columns.Count; i++)
         {
-            var column = rows.Columns[i];
-            var n = Columns.CountOf(column);
-            violations.AddIf(column.Name.Length == 0, "rows", "must not have a column without a name");
-            violations.AddIf(IndexOf(rows, column.Name) != i, column.Name, "is given twice");
-            violations.AddIf(n != count, column.Name, $"has {n} rows where {rows.Columns[0].Name} has {count}");
-            violations.AddIf(
-                column.Missing.Length > 0 && column.Missing.Length < (count + 7) / 8, column.Name,
-                $"has a bitmap of missing values for fewer than {count} rows");
+            if (FindBroken(rows, i, count) is not { } broken) continue;
+            if (reported++ == MaxReported)
+            {
+                violations.Add("rows", "has more columns that break a rule");
+                break;
+            }
+
+            violations.Add(broken.Field, broken.Rule);
         }
 
         violations.ThrowIfAny("ROWS_INVALID");
         return count;
+    }
+
+    private static FieldViolation? FindBroken(Table rows, int i, int count)
+    {
+        var column = rows.Columns[i];
+        var name = Workspace.Shown(column.Name);
+        var n = Columns.CountOf(column);
+        if (name.Length == 0) return new FieldViolation("rows", "must not have a column without a name");
+        if (IndexOf(rows, column.Name) != i) return new FieldViolation(name, "is given twice");
+        if (n != count) return new FieldViolation(name, $"has {n} rows where {Workspace.Shown(rows.Columns[0].Name)} has {count}");
+        return column.Missing.Length > 0 && column.Missing.Length < (count + 7) / 8
+            ? new FieldViolation(name, $"has a bitmap of missing values for fewer than {count} rows")
+            : null;
     }
 
     private static bool HasAll(Workspace workspace, Table rows)

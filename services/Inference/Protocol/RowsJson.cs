@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MlOps.Contracts.Tables.V1;
+using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Protocol;
@@ -13,7 +14,9 @@ internal readonly record struct RowsJsonRequest(Table Rows, bool IncludeFeatures
 /// </summary>
 internal static class RowsJson
 {
-    /// <exception cref="InvalidRequestException">JSON_INVALID: not JSON, or not of this form.</exception>
+    /// <exception cref="InvalidRequestException">
+    /// JSON_INVALID: not JSON, or not of this form. ROWS_INVALID: more columns or values than a request may have.
+    /// </exception>
     public static RowsJsonRequest Read(ReadOnlySpan<byte> body)
     {
         try
@@ -64,16 +67,17 @@ internal static class RowsJson
 
     private static Table ReadRows(ref Utf8JsonReader reader)
     {
-        var columns = new List<ColumnDraft>();
+        var columns = new OrderedDictionary<string, ColumnDraft>(StringComparer.Ordinal);
         reader.Read();
         Expect(ref reader, JsonTokenType.StartArray, "'rows' must be an array");
         var row = 0;
         for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; row++)
         {
-            Expect(ref reader, JsonTokenType.StartObject, $"'rows[{row}]' must be an object");
+            if (reader.TokenType != JsonTokenType.StartObject) throw Invalid($"'rows[{row}]' must be an object");
+            CheckCells(row + 1, columns.Count);
             for (var i = 0; reader.Read() && reader.TokenType == JsonTokenType.PropertyName; i++)
             {
-                var column = Find(ref reader, columns, i);
+                var column = Find(ref reader, columns, i, row);
                 reader.Read();
                 if (column.Count > row) throw Invalid($"'rows[{row}].{column.Name}' is given twice");
                 column.PadTo(row);
@@ -82,7 +86,7 @@ internal static class RowsJson
         }
 
         var table = new Table();
-        foreach (var column in columns)
+        foreach (var column in columns.Values)
         {
             column.PadTo(row);
             table.Columns.Add(column.ToColumn());
@@ -92,24 +96,33 @@ internal static class RowsJson
     }
 
     // Rows mostly keep the order of the first.
-    private static ColumnDraft Find(ref Utf8JsonReader reader, List<ColumnDraft> columns, int hint)
+    private static ColumnDraft Find(
+        ref Utf8JsonReader reader, OrderedDictionary<string, ColumnDraft> columns, int hint, int row)
     {
-        for (var i = 0; i < columns.Count; i++)
-        {
-            var column = columns[(hint + i) % columns.Count];
-            if (reader.ValueTextEquals(column.Name)) return column;
-        }
-
+        if (hint < columns.Count && columns.GetAt(hint).Value is var next && reader.ValueTextEquals(next.Name)) return next;
         // A property name is never null.
-        var made = new ColumnDraft(reader.GetString()!);
-        columns.Add(made);
-        return made;
+        var name = reader.GetString()!;
+        if (columns.TryGetValue(name, out var known)) return known;
+        if (columns.Count == PredictRows.MaxColumns) throw TooLarge($"must have at most {PredictRows.MaxColumns} columns");
+        CheckCells(row + 1, columns.Count + 1);
+        return columns[name] = new ColumnDraft(name);
+    }
+
+    // Every column is padded to every row, so a short body can ask for a large table.
+    private static void CheckCells(int rows, int columns)
+    {
+        if ((long)rows * columns > PredictRows.MaxCells)
+        {
+            throw TooLarge($"must have at most {PredictRows.MaxCells} values, columns times rows");
+        }
     }
 
     private static void Expect(ref Utf8JsonReader reader, JsonTokenType token, string rule)
     {
         if (reader.TokenType != token) throw Invalid(rule);
     }
+
+    private static InvalidRequestException TooLarge(string rule) => new("ROWS_INVALID", [new FieldViolation("rows", rule)]);
 
     private static InvalidRequestException Invalid(string message) => new("JSON_INVALID", message);
 }
