@@ -25,6 +25,13 @@ internal sealed record InferenceOptions
     [Required(AllowEmptyStrings = true)]
     public string InvocationsModel { get; init; } = "";
 
+    /// <summary>
+    /// Values of one request that is predicted: its inputs', of a text one more per eight bytes, and one answer a row.
+    /// What the log keeps of it then fits into one message of the broker. Default, and most, 1,000,000.
+    /// </summary>
+    [Range(1, 1_000_000)]
+    public int MaxRequestValues { get; init; } = 1_000_000;
+
     /// <summary>Bytes of model files kept on disk; the longest unused go first. Default 4 GiB.</summary>
     [Range(1L << 20, long.MaxValue)]
     public long ModelCacheBytes { get; init; } = 4L << 30;
@@ -34,7 +41,7 @@ internal sealed record InferenceOptions
     public long JournalMaxBytes { get; init; } = 256L << 20;
 
     /// <summary>Bytes after which a journal segment is closed and published. Default 256 KiB.</summary>
-    [Range(1 << 10, 16 << 20)]
+    [Range(1 << 10, 4 << 20)]
     public int JournalSegmentBytes { get; init; } = 256 << 10;
 
     /// <summary>Age after which a journal segment is closed and published. Default 500 ms.</summary>

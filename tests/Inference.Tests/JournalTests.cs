@@ -107,6 +107,27 @@ public sealed class JournalTests : IDisposable
         Assert.Equal(1, PredictionBatch.Parser.ParseFrom(File.ReadAllBytes(next.TakeOldest()!.Path)).Records.Single().TimeMicros);
     }
 
+    [Fact]
+    public void A_huge_record_gets_a_segment_of_its_own()
+    {
+        using var journal = Open(new InferenceOptions { JournalSegmentBytes = 4 << 20 });
+        journal.Append(Framed(Record(1, 3 << 20)));
+        journal.Append(Framed(Record(2, 10 << 20)));
+        journal.Append(Framed(Record(3)));
+        journal.Close();
+
+        List<int> records = [];
+        while (journal.TakeOldest() is { } segment)
+        {
+            Assert.True(segment.Bytes <= JournalSegment.MaxBytes);
+            records.Add(segment.Records);
+            journal.Return(segment, isPublished: true);
+        }
+
+        Assert.Equal([1, 1, 1], records);
+        Assert.Equal(0, journal.BacklogBytes);
+    }
+
     private Journal Open(InferenceOptions? options = null) => new(
         new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Storage:Folder", (string?)_folder)]).Build(),
         Options.Create(options ?? new InferenceOptions()),

@@ -2,7 +2,10 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using Google.Protobuf;
 using Grpc.Core;
+using Grpc.Net.Client;
+using MlOps.Contracts.Monitoring.V1;
 using MlOps.Contracts.OpenInference;
 using MlOps.TestServers;
 
@@ -115,6 +118,67 @@ public sealed class PredictionLogTests(InferenceFixture services)
         await Eventually.Async(() => log.Ids.Contains(id), Deadline, "it arrives");
         Assert.Equal(0, await replica.StopAsync());
         Assert.Empty(Directory.EnumerateFiles(folder, "*.batch", SearchOption.AllDirectories));
+    }
+
+    [ServerFact]
+    public async Task The_largest_request_reaches_the_log_and_a_larger_one_is_refused()
+    {
+        var prefix = InferenceFixture.NewName("log");
+        await using var log = await LoggedPredictions.ListenAsync(prefix);
+        await using var replica = await services.StartInferenceAsync(services.NewFolder("log"), prefix);
+        using var channel = GrpcChannel.ForAddress(replica.Grpc, new GrpcChannelOptions { MaxReceiveMessageSize = null });
+        var client = new GRPCInferenceService.GRPCInferenceServiceClient(channel);
+        // As the log has it, a negative integer is the widest value.
+        var model = await services.NewModelAsync(Graphs.Echo(7), Graphs.EchoSignature("INT64"));
+        var text = await services.NewModelAsync(Graphs.Echo(8), Graphs.EchoSignature("BYTES"));
+
+        var answer = await client.ModelInferAsync(OfRows(333_333));
+        var refused = await Assert.ThrowsAsync<RpcException>(() => client.ModelInferAsync(OfRows(333_334)).ResponseAsync);
+        var longText = Tensor.ToRequest(text, isRaw: true, [new Tensor("x", "BYTES", [1, 2], new string('t', 8_000_000), "")]);
+        var refusedText = await Assert.ThrowsAsync<RpcException>(() => client.ModelInferAsync(longText).ResponseAsync);
+
+        Assert.All([refused, refusedText], e =>
+        {
+            Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
+            Assert.Equal("TOO_MANY_VALUES", e.Trailers.GetValue("mlops-code"));
+        });
+        await Eventually.Async(() => log.Ids.Count > 0, Deadline, "the record arrives");
+        Assert.Equal([answer.Parameters["prediction_id"].StringParam], log.Ids);
+        Assert.Equal(333_333, log.Records.Single().Predictions.Count);
+
+        ModelInferRequest OfRows(int rows)
+        {
+            var bytes = new byte[rows * 2 * sizeof(long)];
+            bytes.AsSpan().Fill(0xFF);
+            var request = Tensor.ToRequest(model, isRaw: true, [new Tensor("x", "INT64", [rows, 2])]);
+            request.RawInputContents[0] = ByteString.CopyFrom(bytes);
+            return request;
+        }
+    }
+
+    [ServerFact]
+    public async Task A_segment_too_large_for_the_broker_is_set_aside_and_those_behind_it_go_on()
+    {
+        var prefix = InferenceFixture.NewName("log");
+        await using var log = await LoggedPredictions.ListenAsync(prefix);
+        var folder = services.NewFolder("log");
+        var huge = new PredictionBatch { Records = { new PredictionRecord { Model = new string('m', 17 << 20) } } };
+        var path = Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "journal", "0")).FullName, $"{Guid.Empty:N}.batch");
+        await File.WriteAllBytesAsync(path, huge.ToByteArray());
+
+        await using var replica = await services.StartInferenceAsync(folder, prefix);
+        using var http = new HttpClient { BaseAddress = replica.Http };
+        var model = await services.NewModelAsync(Graphs.Times(2), Graphs.TimesSignature);
+        var id = await AskAsync(http, model);
+
+        await Eventually.Async(() => log.Ids.Contains(id), Deadline, "the one behind it arrives");
+        Assert.False(File.Exists(path));
+        Assert.Equal(huge.ToByteArray(), await File.ReadAllBytesAsync(Path.ChangeExtension(path, ".refused")));
+        Assert.Contains("is set aside", replica.Log, StringComparison.Ordinal);
+        var metrics = await http.GetStringAsync(new Uri("metrics", UriKind.Relative));
+        Assert.Contains(
+            metrics.Split('\n'),
+            l => l.StartsWith("mlops_inference_log_dropped", StringComparison.Ordinal) && l.EndsWith(" 1", StringComparison.Ordinal));
     }
 
     private static async Task AskUntilKilledAsync(

@@ -31,7 +31,7 @@ internal sealed partial class Journal : IDisposable
     {
         (_options, _time, _logger) = (options.Value, time, logger);
         _dropped = telemetry.Meter.CreateCounter<long>(
-            "mlops.inference.log.dropped", "{record}", "Prediction records lost: backlog over its bound, or disk failure");
+            "mlops.inference.log.dropped", "{record}", "Prediction records lost: backlog over its bound, larger than a message, or disk failure");
         telemetry.Meter.CreateObservableGauge(
             "mlops.inference.log.backlog", () => BacklogBytes, "By", "Prediction log waiting for the broker");
         var storage = configuration["Storage:Folder"] ?? throw new InvalidOperationException("Storage:Folder is not set.");
@@ -55,6 +55,8 @@ internal sealed partial class Journal : IDisposable
     {
         lock (_lock)
         {
+            // Many small records and a huge one would be more than a message together.
+            if (_open is { Records: > 0 } && _open.Bytes + frame.Length > JournalSegment.MaxBytes) CloseOpen();
             try
             {
                 if (_open is null)
@@ -118,6 +120,22 @@ internal sealed partial class Journal : IDisposable
         {
             segment.IsPublishing = false;
             if (isPublished) Remove(segment);
+        }
+    }
+
+    /// <summary>Puts a segment no broker would take out of the way of those behind it; its file stays for people.</summary>
+    public void SetAside(JournalSegment segment)
+    {
+        lock (_lock)
+        {
+            segment.IsPublishing = false;
+            if (File.Exists(segment.Path))
+            {
+                File.Move(segment.Path, Path.ChangeExtension(segment.Path, JournalSegment.RefusedExtension), overwrite: true);
+            }
+
+            Remove(segment);
+            _dropped.Add(segment.Records);
         }
     }
 

@@ -41,6 +41,13 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
     {
         while (journal.TakeOldest() is { } segment)
         {
+            if (segment.Bytes > JournalSegment.MaxBytes)
+            {
+                LogRefused(segment.Id, segment.Bytes, segment.Records, JournalSegment.MaxBytes);
+                journal.SetAside(segment);
+                continue;
+            }
+
             var isPublished = false;
             try
             {
@@ -79,6 +86,11 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
             if (context.TryGetPayload(out RabbitMqSendContext? rabbit)) rabbit.Mandatory = true;
         }, either.Token).WaitAsync(either.Token);
     }
+
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "Prediction log: batch {Batch} of {Bytes} bytes with {Records} records is set aside, larger than {MaxBytes} bytes")]
+    private partial void LogRefused(Guid batch, long bytes, int records, int maxBytes);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Prediction log: the file of batch {Batch} with {Records} records is gone")]
     private partial void LogGone(Guid batch, int records);

@@ -6,6 +6,11 @@ namespace MlOps.Inference.PredictionLog;
 internal sealed class JournalSegment(string folder, Guid id) : IDisposable
 {
     public const string Extension = ".batch";
+    public const string RefusedExtension = ".refused";
+
+    /// <summary>Largest segment that is published: base64 of it stays below RabbitMQ's 16 MiB a message.</summary>
+    public const int MaxBytes = 11 << 20;
+
     private SafeFileHandle? _handle;
 
     public Guid Id => id;

@@ -38,6 +38,9 @@ internal sealed class InputSlot(TensorLayout layout)
     /// <summary>The values as bytes, native order.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
 
+    /// <summary>Elements, of text one more per eight bytes.</summary>
+    public long LoggedValues => layout.Datatype.IsText ? Count + ((long)_length / 8) : Count;
+
     public void Clear()
     {
         IsGiven = false;

@@ -37,6 +37,17 @@ internal sealed class Workspace : IDisposable
     /// <summary>Timestamp from which the work on this request counts.</summary>
     public long RentedAt { get; set; }
 
+    /// <summary>Values the log keeps of a checked request; its record has about ten bytes for each at most.</summary>
+    public long LoggedValues
+    {
+        get
+        {
+            var values = (long)Rows;
+            foreach (var slot in Inputs) values += slot.LoggedValues;
+            return values;
+        }
+    }
+
     public InputSlot? Find(string name)
     {
         foreach (var slot in Inputs)
