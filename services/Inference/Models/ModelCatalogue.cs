@@ -119,6 +119,12 @@ internal sealed partial class ModelCatalogue(
             Failure = null;
             Route(isLoaded);
         }
+        catch (Exception) when (ct.IsCancellationRequested)
+        {
+            // The caller gave up, which says nothing of the registry: who waits for this answer asks again.
+            _askedAt = null;
+            throw;
+        }
         catch (RpcException e)
         {
             Failure = e.Status.Detail;

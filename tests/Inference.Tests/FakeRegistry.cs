@@ -1,0 +1,73 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Grpc.Core;
+using MlOps.Contracts.Registry.V1;
+
+namespace MlOps.Inference.Tests;
+
+/// <summary>A registry in memory whose answers a test can hold back or refuse; its files lie in the cache's folder.</summary>
+internal sealed class FakeRegistry(string storage) : RegistryService.RegistryServiceClient
+{
+    private readonly ConcurrentDictionary<string, ModelVersion[]> _models = [];
+
+    /// <summary>Runs before each answer.</summary>
+    public Func<CancellationToken, Task> Before { get; set; } = _ => Task.CompletedTask;
+
+    public int Lists { get; private set; }
+
+    public int Gets { get; private set; }
+
+    /// <summary>Versions 1 … n of a model that answers its version times x.</summary>
+    public void Add(string model, int versions)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(storage, "models")).FullName;
+        _models[model] = [.. Enumerable.Range(1, versions).Select(version =>
+        {
+            var content = Graphs.Times(version);
+            var digest = Convert.ToHexStringLower(SHA256.HashData(content));
+            File.WriteAllBytes(Path.Combine(folder, digest), content);
+            return new ModelVersion { Model = model, Version = version, ArtifactDigest = $"sha256:{digest}", Signature = Graphs.TimesSignature };
+        })];
+    }
+
+    public override AsyncUnaryCall<ListModelsResponse> ListModelsAsync(
+        ListModelsRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default)
+    {
+        Lists++;
+        return Answer(() => new ListModelsResponse
+        {
+            Models = { _models.Select(m => new ListModelsResponse.Types.Model { Name = m.Key, LatestVersion = m.Value.Length }) },
+        }, cancellationToken);
+    }
+
+    public override AsyncUnaryCall<ModelVersion> GetModelVersionAsync(
+        GetModelVersionRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default)
+    {
+        Gets++;
+        return Answer(
+            () => _models[request.Model].SingleOrDefault(v => v.Version == request.Version)
+                ?? throw new RpcException(new Status(StatusCode.NotFound, "no such version")),
+            cancellationToken);
+    }
+
+    private AsyncUnaryCall<T> Answer<T>(Func<T> answer, CancellationToken ct)
+    {
+        return new AsyncUnaryCall<T>(
+            AnswerAsync(), Task.FromResult<Metadata>([]), () => Status.DefaultSuccess, () => [], () => { });
+
+        async Task<T> AnswerAsync()
+        {
+            try
+            {
+                await Before(ct);
+            }
+            catch (OperationCanceledException)
+            {
+                // What a real client says.
+                throw new RpcException(new Status(StatusCode.Cancelled, "Call canceled by the client."));
+            }
+
+            return answer();
+        }
+    }
+}
