@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using MlOps.Inference.Models;
+using MlOps.ServiceDefaults;
 using MlOps.TestServers;
 
 namespace MlOps.Inference.Tests;
@@ -68,5 +69,75 @@ public sealed class ModelHostTests : IDisposable
         await Assert.ThrowsAsync<RpcException>(() => _host.IsLoadedAsync("new", "", CancellationToken.None));
 
         Assert.Equal("gone", _host.RegistryFailure);
+    }
+
+    [Fact]
+    public async Task With_many_models_and_no_alias_the_longest_unused_is_unloaded()
+    {
+        foreach (var i in Enumerable.Range(0, 8)) _registry.Add($"m{i}", 1);
+        await _host.RefreshAsync(CancellationToken.None);
+        await _host.LoadWantedAsync(CancellationToken.None);
+
+        for (var i = 0; i < 8; i++) await AskAsync($"m{i}", "", 1);
+
+        // Two by the bound, and the one just used.
+        Assert.InRange(_host.Slots.Count(), 2, 3);
+    }
+
+    [Fact]
+    public async Task A_newer_version_takes_the_place_of_the_one_that_answers_beyond_the_bound_too()
+    {
+        foreach (var i in Enumerable.Range(0, 4)) _registry.Add($"m{i}", 1);
+        await _host.RefreshAsync(CancellationToken.None);
+        await _host.LoadWantedAsync(CancellationToken.None);
+        var beyond = Enumerable.Range(0, 4).Select(i => $"m{i}").First(m => _host.LoadedVersions(m).Count == 0);
+        await AskAsync(beyond, "", 1);
+
+        _registry.Add(beyond, 2);
+        await _host.RefreshAsync(CancellationToken.None);
+        await AskAsync(beyond, "", 1);
+        await _host.LoadWantedAsync(CancellationToken.None);
+
+        await AskAsync(beyond, "", 2);
+        Assert.Equal(["2"], _host.LoadedVersions(beyond));
+    }
+
+    [Fact]
+    public async Task Versions_that_callers_invent_leave_nothing_behind()
+    {
+        _registry.Add("m", 9);
+        await _host.RefreshAsync(CancellationToken.None);
+        await _host.LoadWantedAsync(CancellationToken.None);
+        for (var version = 10; version < 40; version++)
+        {
+            await Assert.ThrowsAsync<NotFoundException>(() => AskAsync("m", $"{version}", version));
+        }
+
+        Assert.Equal([9], _host.Slots.Select(s => s.Version));
+        _registry.Before = _ => throw new RpcException(new Status(StatusCode.Unavailable, "gone"));
+        await Assert.ThrowsAsync<RpcException>(() => _host.RefreshAsync(CancellationToken.None));
+        var gets = _registry.Gets;
+        for (var version = 10; version < 40; version++)
+        {
+            var refused = await Assert.ThrowsAsync<RpcException>(() => AskAsync("m", $"{version}", version));
+            Assert.Equal("REGISTRY_UNAVAILABLE", refused.Trailers.GetValue("mlops-code"));
+        }
+
+        Assert.Equal(gets, _registry.Gets);
+        for (var version = 1; version < 9; version++)
+        {
+            var refused = await Assert.ThrowsAsync<RpcException>(() => AskAsync("m", $"{version}", version));
+            Assert.Equal("MODEL_NOT_READY", refused.Trailers.GetValue("mlops-code"));
+        }
+
+        Assert.Equal([9], _host.Slots.Select(s => s.Version));
+        await AskAsync("m", "", 9);
+    }
+
+    private async Task AskAsync(string model, string selector, int expected)
+    {
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        using var lease = await _host.AcquireAsync(model, selector, CancellationToken.None);
+        Assert.Equal(expected, lease.Model.Version);
     }
 }

@@ -145,11 +145,13 @@ internal sealed partial class ModelHost(
             foreach (var version in routes.Aliases.Values) wanted.Add((model, version));
         }
 
+        var served = catalogue.Served;
         foreach (var (model, routes) in catalogue.Wanted)
         {
             if (_unloaded.ContainsKey(model)) continue;
-            if (wanted.Count >= options.Value.MaxLoadedVersions) break;
-            wanted.Add((model, routes.Latest));
+            // Where an older one still answers the newest takes its place, whatever else is loaded.
+            var isSwapping = served.TryGetValue(model, out var now) && now.Latest != routes.Latest;
+            if (isSwapping || wanted.Count < options.Value.MaxLoadedVersions) wanted.Add((model, routes.Latest));
         }
 
         return wanted;
@@ -168,13 +170,18 @@ internal sealed partial class ModelHost(
             throw ModelUnavailable.Because("MODEL_UNLOADED", $"Model '{model}' is unloaded; load it to have it served again.");
         }
 
+        if (catalogue.Failure is { } failure && version > catalogue.Wanted.GetValueOrDefault(model)?.Latest)
+        {
+            throw ModelUnavailable.Because(
+                "REGISTRY_UNAVAILABLE", $"Model '{model}' version {version} is not known here and the registry is away: {failure}");
+        }
+
         try
         {
             return await LoadAsync(model, version).WaitAsync(options.Value.LoadTimeout, time, ct);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
         {
-            _slots.TryRemove((model, version), out _);
             throw NoSuchVersion(model, version);
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
@@ -187,7 +194,21 @@ internal sealed partial class ModelHost(
     // The load outlives the request that asked for it: others wait for the same one.
     private Task<LoadedModel> LoadAsync(string model, int version) => _slots
         .GetOrAdd((model, version), static key => new VersionSlot(key.Model, key.Version))
-        .LoadAsync(() => loader.LoadAsync(model, version, _stopping.Token), Settle, time);
+        .LoadAsync(() => LoadOrForgetAsync(model, version), Settle, time);
+
+    // Callers invent versions. Only what the registry has keeps its place, with the reason why it cannot be served.
+    private async Task<LoadedModel> LoadOrForgetAsync(string model, int version)
+    {
+        try
+        {
+            return await loader.LoadAsync(model, version, _stopping.Token);
+        }
+        catch (RpcException) when (!Wanted().Contains((model, version)))
+        {
+            _slots.TryRemove((model, version), out _);
+            throw;
+        }
+    }
 
     // Moves aliases to the version that became ready and unloads the longest unused beyond the bound, but never that one.
     private void Settle(VersionSlot ready)
@@ -205,7 +226,9 @@ internal sealed partial class ModelHost(
         kept.Add((ready.Model, ready.Version));
         foreach (var (model, routes) in catalogue.Served)
         {
-            kept.UnionWith(routes.Aliases.Values.Append(routes.Latest).Select(version => (model, version)));
+            kept.UnionWith(routes.Aliases.Values.Select(version => (model, version)));
+            // An older one that answers until the newest is ready.
+            if (catalogue.Wanted.GetValueOrDefault(model)?.Latest != routes.Latest) kept.Add((model, routes.Latest));
         }
 
         foreach (var slot in _slots.Values.Where(s => s.Loaded is not null && !kept.Contains((s.Model, s.Version)))
