@@ -8,8 +8,10 @@ using MlOps.TestServers;
 
 namespace MlOps.Inference.Tests;
 
+[Collection(nameof(Alone))]
 public sealed class ModelHostTests : IDisposable
 {
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
     private readonly string _folder = Directory.CreateTempSubdirectory("models-").FullName;
     private readonly ManualTimeProvider _time = new();
     private readonly InferenceOptions _options = new() { MaxLoadedVersions = 2 };
@@ -134,6 +136,45 @@ public sealed class ModelHostTests : IDisposable
         await AskAsync("m", "", 9);
     }
 
+    [Fact]
+    public async Task A_quiet_round_leaves_nothing_behind()
+    {
+        using var sync = new ModelSync(_host, Options.Create(_options), _time, NullLogger<ModelSync>.Instance);
+        await sync.StartAsync(CancellationToken.None);
+        await RoundsAsync(200);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+
+        await RoundsAsync(10_000);
+
+        // A waiter left in each round would be some 300 bytes.
+        Assert.True(GC.GetTotalMemory(forceFullCollection: true) - before < 1_000_000);
+        await sync.StopAsync(CancellationToken.None);
+
+        async Task RoundsAsync(int rounds)
+        {
+            for (var i = 0; i < rounds; i++)
+            {
+                var lists = _registry.Lists;
+                await SpinAsync(() =>
+                {
+                    _time.Advance(_options.RefreshInterval);
+                    return _registry.Lists > lists;
+                });
+            }
+        }
+    }
+
+    // Rounds are too short to be waited for with pauses.
+    private static async Task SpinAsync(Func<bool> condition)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (!condition())
+        {
+            if (TimeProvider.System.GetElapsedTime(start) > Deadline) throw new TimeoutException();
+            await Task.Yield();
+        }
+    }
+
     private async Task AskAsync(string model, string selector, int expected)
     {
         _time.Advance(TimeSpan.FromMilliseconds(1));
@@ -141,3 +182,7 @@ public sealed class ModelHostTests : IDisposable
         Assert.Equal(expected, lease.Model.Version);
     }
 }
+
+/// <summary>Runs when nothing else does: memory is counted.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;

@@ -28,7 +28,10 @@ internal sealed partial class ModelSync(
                 await host.RefreshAsync(stoppingToken);
                 var loading = host.LoadWantedAsync(stoppingToken);
                 // A load that hangs must not keep an alias of another model from moving.
-                await Task.WhenAny(loading, _wakes.Reader.WaitToReadAsync(stoppingToken).AsTask());
+                using var round = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+                await Task.WhenAny(loading, _wakes.Reader.WaitToReadAsync(round.Token).AsTask());
+                // Without this every quiet round would leave a waiter behind.
+                await round.CancelAsync();
                 failures = loading.IsCompleted && !await loading ? failures + 1 : 0;
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
