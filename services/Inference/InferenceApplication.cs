@@ -28,6 +28,7 @@ internal static class InferenceApplication
         AddEvents(builder);
 
         builder.Services.AddSingleton<InferenceTelemetry>();
+        builder.Services.AddSingleton(new ModelSettingsBook(builder.Configuration));
         builder.Services.AddSingleton<ArtifactCache>();
         builder.Services.AddSingleton<ModelLoader>();
         builder.Services.AddSingleton<ModelCatalogue>();

@@ -28,7 +28,7 @@ public sealed class ModelHostTests : IDisposable
         var artifacts = new ArtifactCache(
             _registry, Options.Create(_options), configuration, _time, NullLogger<ArtifactCache>.Instance);
         _catalogue = new ModelCatalogue(_registry, _time, NullLogger<ModelCatalogue>.Instance);
-        _loader = new ModelLoader(_registry, artifacts, _time, NullLogger<ModelLoader>.Instance);
+        _loader = new ModelLoader(_registry, artifacts, new ModelSettingsBook(new ConfigurationBuilder().Build()), _time, NullLogger<ModelLoader>.Instance);
         _host = new ModelHost(_catalogue, _loader, Options.Create(_options), _time, NullLogger<ModelHost>.Instance);
     }
 

@@ -1,20 +1,20 @@
 using System.Collections.Concurrent;
-using Microsoft.ML.OnnxRuntime;
+using MlOps.Inference.Models.Backends;
 using MlOps.Inference.Predictions;
 
 namespace MlOps.Inference.Models;
 
 /// <summary>
-/// One model version in memory. Whoever holds a lease may use the session; it is freed when the host has let go of it
+/// One model version in memory. Whoever holds a lease may use it; it is freed when the host has let go of it
 /// and the last lease is returned.
 /// </summary>
 internal sealed class LoadedModel(
-    string model, int version, string featureService, InferenceSession session, TensorLayout[] inputs, TensorLayout[] outputs)
+    string model, int version, string featureService, ModelSettings settings, IModelBackend backend, TensorLayout[] inputs,
+    TensorLayout[] outputs)
     : IDisposable
 {
     private const int MaxKeptWorkspaces = 32;
     private readonly ConcurrentQueue<Workspace> _workspaces = [];
-    private readonly RunOptions _runOptions = new();
     private int _leases = 1;
     private int _keptWorkspaces;
     private long _lastUsed;
@@ -28,13 +28,14 @@ internal sealed class LoadedModel(
     /// <summary>Feature service whose features the model takes; empty: none.</summary>
     public string FeatureService { get; } = featureService;
 
+    public ModelSettings Settings { get; } = settings;
+
     public TensorLayout[] Inputs { get; } = inputs;
 
     public TensorLayout[] Outputs { get; } = outputs;
 
-    private string[] InputNames { get; } = [.. inputs.Select(i => i.Name)];
-
-    private string[] OutputNames { get; } = [.. outputs.Select(o => o.Name)];
+    /// <summary>What computes it.</summary>
+    public IModelBackend Backend { get; } = backend;
 
     /// <summary>What it did since it was loaded.</summary>
     public InferenceCounts Counts { get; } = new();
@@ -82,15 +83,8 @@ internal sealed class LoadedModel(
         else Interlocked.Decrement(ref _keptWorkspaces);
     }
 
-    /// <summary>Frees the session at once; for others than the last holder of a lease there is <see cref="Release"/>.</summary>
-    public void Dispose()
-    {
-        _runOptions.Dispose();
-        session.Dispose();
-    }
-
-    public IDisposableReadOnlyCollection<OrtValue> Run(OrtValue[] values) =>
-        session.Run(_runOptions, InputNames, values, OutputNames);
+    /// <summary>Frees it at once; for others than the last holder of a lease there is <see cref="Release"/>.</summary>
+    public void Dispose() => Backend.Dispose();
 }
 
 /// <summary>The right to use a loaded model until disposed.</summary>

@@ -1,12 +1,14 @@
 using Microsoft.ML.OnnxRuntime;
 using MlOps.Contracts.Registry.V1;
+using MlOps.Inference.Models.Backends;
 using SessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace MlOps.Inference.Models;
 
 /// <summary>Makes a registered version ready to predict: fetched, checked against its signature and run once.</summary>
 internal sealed partial class ModelLoader(
-    RegistryService.RegistryServiceClient registry, ArtifactCache artifacts, TimeProvider time, ILogger<ModelLoader> logger)
+    RegistryService.RegistryServiceClient registry, ArtifactCache artifacts, ModelSettingsBook settings, TimeProvider time,
+    ILogger<ModelLoader> logger)
     : IDisposable
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
@@ -22,7 +24,7 @@ internal sealed partial class ModelLoader(
                 new GetModelVersionRequest { Model = model, Version = version },
                 deadline: (time.GetUtcNow() + CallTimeout).UtcDateTime, cancellationToken: ct);
             var content = await artifacts.ReadAsync(entry.ArtifactDigest, ct);
-            var loaded = await Task.Run(() => Open(entry, content), ct);
+            var loaded = await Task.Run(() => Open(entry, content, settings.Of(model)), ct);
             LogLoaded(model, version, time.GetElapsedTime(started).TotalMilliseconds);
             return loaded;
         }
@@ -33,7 +35,7 @@ internal sealed partial class ModelLoader(
     }
 
     /// <exception cref="InvalidDataException">The file is not the model its signature describes.</exception>
-    internal static LoadedModel Open(ModelVersion entry, byte[] content)
+    internal static LoadedModel Open(ModelVersion entry, byte[] content, ModelSettings settings)
     {
         using var options = new SessionOptions
         {
@@ -49,13 +51,13 @@ internal sealed partial class ModelLoader(
         LoadedModel? loaded = null;
         try
         {
+            var inputs = LayoutsOf("input", session.InputMetadata, entry.Signature.Inputs);
+            var outputs = LayoutsOf("output", session.OutputMetadata, entry.Signature.Outputs);
             loaded = new LoadedModel(
-                entry.Model, entry.Version, entry.FeatureService, session,
-                LayoutsOf("input", session.InputMetadata, entry.Signature.Inputs),
-                LayoutsOf("output", session.OutputMetadata, entry.Signature.Outputs));
+                entry.Model, entry.Version, entry.FeatureService, settings, new OnnxBackend(entry.Model, session, inputs, outputs), inputs, outputs);
             using var workspace = loaded.RentWorkspace(0);
             workspace.FillForWarmUp();
-            using var outputs = workspace.Run();
+            loaded.Backend.Run(workspace.Inputs, workspace.Outputs);
             return loaded;
         }
         catch

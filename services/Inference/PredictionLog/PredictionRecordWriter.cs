@@ -16,8 +16,7 @@ internal static class PredictionRecordWriter
     private const int MaxLoggedWidth = 1_000;
 
     public static void Write(
-        Workspace workspace, LoadedModel model, Call call, Guid id, DateTimeOffset now,
-        ReadOnlySpan<OutputTensor> outputs, TimeSpan latency)
+        Workspace workspace, LoadedModel model, Call call, Guid id, DateTimeOffset now, TimeSpan latency)
     {
         var record = workspace.Record;
         Span<byte> idBytes = stackalloc byte[16];
@@ -31,9 +30,12 @@ internal static class PredictionRecordWriter
         var inputs = record.Begin(7);
         foreach (var slot in workspace.Inputs) WriteInput(record, slot, workspace.Rows);
         record.End(inputs);
-        WriteFirstOutput(record, outputs, workspace.Rows);
+        WriteFirstOutput(record, workspace.Outputs, workspace.Rows);
         record.Integer(9, (long)latency.TotalMicroseconds);
         record.Text(10, call.Protocol);
+        if (call.ShadowOf is not { } live) return;
+        live.TryWriteBytes(idBytes, bigEndian: true, out _);
+        record.Bytes(13, idBytes);
     }
 
     private static void WriteInput(ProtoBuffer record, InputSlot slot, int rows)
@@ -82,7 +84,7 @@ internal static class PredictionRecordWriter
     }
 
     // The first value of each row of the first output; NaN where that is text.
-    private static void WriteFirstOutput(ProtoBuffer record, ReadOnlySpan<OutputTensor> outputs, int rows)
+    private static void WriteFirstOutput(ProtoBuffer record, OutputSlot[] outputs, int rows)
     {
         if (outputs.Length == 0 || outputs[0].Count < rows) return;
         var width = outputs[0].Count / rows;

@@ -10,18 +10,26 @@ namespace MlOps.Inference.Predictions;
 /// <param name="Variant">Arm of the traffic policy; empty: none.</param>
 /// <param name="SubjectHash">Hash of the subject key, never the key itself; empty: none given.</param>
 /// <param name="StartedAt">Timestamp of its arrival.</param>
-internal sealed record Call(string Protocol, string VersionHint, string Variant, string SubjectHash, long StartedAt)
+/// <param name="Tier">What is shed first when there is too much.</param>
+/// <param name="ShadowOf">Live prediction this is a copy's answer beside; null: it is answered to a caller.</param>
+internal sealed record Call(
+    string Protocol, string VersionHint, string Variant, string SubjectHash, long StartedAt,
+    CallTier Tier = CallTier.Stable, Guid? ShadowOf = null)
 {
     public const string VersionHeader = "x-mlops-model-version";
     public const string VariantHeader = "x-mlops-variant";
     public const string SubjectHeader = "x-mlops-subject";
     public const string PredictionIdHeader = "x-mlops-prediction-id";
+    public const string TierHeader = "x-mlops-tier";
+    public const string ShadowOfHeader = "x-mlops-shadow-of";
     private const int MaxHeaderLength = 255;
     private const int SubjectHashBytes = 16;
 
     public static Call Begin(HttpRequest request, string protocol, TimeProvider time) => new(
         protocol, One(request.Headers[VersionHeader]), One(request.Headers[VariantHeader]),
-        HashOf(request.Headers[SubjectHeader].ToString()), time.GetTimestamp());
+        HashOf(request.Headers[SubjectHeader].ToString()), time.GetTimestamp(),
+        TierOf(request.Headers[TierHeader].ToString()),
+        Guid.TryParseExact(request.Headers[ShadowOfHeader].ToString(), "N", out var live) ? live : null);
 
     /// <summary>Explicit choice, then the gateway's; empty leaves it to the alias champion or the newest version.</summary>
     public string SelectorOf(string? explicitVersion) =>
@@ -34,6 +42,13 @@ internal sealed record Call(string Protocol, string VersionHint, string Variant,
         headers[PredictionIdHeader] = prediction.Id;
         if (Variant.Length > 0) headers[VariantHeader] = Variant;
     }
+
+    private static CallTier TierOf(string header) => header switch
+    {
+        "canary" => CallTier.Canary,
+        "shadow" => CallTier.Shadow,
+        _ => CallTier.Stable,
+    };
 
     // Only what may stand in the answer's headers again.
     private static string One(StringValues header) =>

@@ -70,7 +70,7 @@ internal static class Columns
     }
 
     /// <summary>One column per value of a row: <c>name</c>, or <c>name[0]</c> … when there are several.</summary>
-    public static void AddTo(Table table, OutputTensor output, int rows)
+    public static void AddTo(Table table, OutputSlot output, int rows)
     {
         var width = output.Count / rows;
         for (var at = 0; at < width; at++)
@@ -82,7 +82,7 @@ internal static class Columns
         }
     }
 
-    private static Column TextsOf(string name, OutputTensor output, int at, int width, int rows)
+    private static Column TextsOf(string name, OutputSlot output, int at, int width, int rows)
     {
         var texts = new TextValues();
         for (var row = 0; row < rows; row++)

@@ -1,23 +1,16 @@
 using System.Runtime.InteropServices;
 using System.Text.Unicode;
-using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using MlOps.Inference.Models;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Predictions;
 
-/// <summary>
-/// One input of one request: row-major values of the layout's datatype in a buffer that is kept from request to request.
-/// Text is the elements' UTF-8 one after another, with the end of each.
-/// </summary>
+/// <summary>One input of one request: row-major values of the layout's datatype.</summary>
 internal sealed class InputSlot(TensorLayout layout)
 {
-    private const int MaxKeptBytes = 64 << 10;
     private const ushort BFloat16NaN = 0x7FC0;
-    private byte[] _bytes = GC.AllocateUninitializedArray<byte>(64, pinned: true);
-    private int[] _ends = new int[layout.Datatype.IsText ? 8 : 0];
-    private int _length;
+    private readonly TensorBuffer _values = new(layout.Datatype.Size);
     private long[] _shape = [];
 
     public TensorLayout Layout => layout;
@@ -28,25 +21,27 @@ internal sealed class InputSlot(TensorLayout layout)
     public int Expected { get; private set; }
 
     /// <summary>Elements there are.</summary>
-    public int Count { get; private set; }
+    public int Count => _values.Count;
 
-    public ReadOnlySpan<long> Shape => _shape;
+    public long[] Shape => _shape;
 
     /// <summary>Rows of the request by this input; 1 when the first dimension is not the batch.</summary>
     public int Rows => layout.IsBatched ? (int)_shape[0] : 1;
 
     /// <summary>The values as bytes, native order.</summary>
-    public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
+    public ReadOnlySpan<byte> Bytes => _values.Bytes;
+
+    /// <summary>Where the first value lies, until another is added.</summary>
+    public IntPtr Address => _values.Address;
 
     /// <summary>Elements, of text one more per eight bytes.</summary>
-    public long LoggedValues => layout.Datatype.IsText ? Count + ((long)_length / 8) : Count;
+    public long LoggedValues => layout.Datatype.IsText ? Count + ((long)Bytes.Length / 8) : Count;
 
     public void Clear()
     {
         IsGiven = false;
-        Count = Expected = _length = 0;
-        if (_bytes.Length > MaxKeptBytes) _bytes = GC.AllocateUninitializedArray<byte>(64, pinned: true);
-        if (_ends.Length > MaxKeptBytes / sizeof(int)) _ends = new int[8];
+        Expected = 0;
+        _values.Clear();
     }
 
     /// <summary>Marks the input as given; false, with a violation, when it was before.</summary>
@@ -93,13 +88,7 @@ internal sealed class InputSlot(TensorLayout layout)
     }
 
     /// <summary>Room for the next <paramref name="elements"/> values of a datatype with a fixed size.</summary>
-    public Span<byte> Reserve(int elements)
-    {
-        var start = _length;
-        Grow(elements * layout.Datatype.Size);
-        Count += elements;
-        return _bytes.AsSpan(start, _length - start);
-    }
+    public Span<byte> Reserve(int elements) => _values.Reserve(elements);
 
     public void Append<T>(T value) where T : unmanaged => MemoryMarshal.Write(Reserve(1), value);
 
@@ -107,19 +96,11 @@ internal sealed class InputSlot(TensorLayout layout)
     public bool TryAppendText(ReadOnlySpan<byte> utf8)
     {
         if (!Utf8.IsValid(utf8)) return false;
-        var start = _length;
-        Grow(utf8.Length);
-        utf8.CopyTo(_bytes.AsSpan(start));
-        if (Count == _ends.Length) Array.Resize(ref _ends, Count * 2);
-        _ends[Count++] = _length;
+        _values.AppendText(utf8);
         return true;
     }
 
-    public ReadOnlySpan<byte> Text(int element)
-    {
-        var start = element == 0 ? 0 : _ends[element - 1];
-        return _bytes.AsSpan(start, _ends[element] - start);
-    }
+    public ReadOnlySpan<byte> Text(int element) => _values.Text(element);
 
     /// <summary>A missing value: NaN, or no text; false where the layout has no place for it.</summary>
     public bool TryAppendMissing()
@@ -157,39 +138,12 @@ internal sealed class InputSlot(TensorLayout layout)
         }
     }
 
-    public OrtValue ToOrtValue()
-    {
-        if (!layout.Datatype.IsText)
-        {
-            return OrtValue.CreateTensorValueWithData(
-                OrtMemoryInfo.DefaultInstance, layout.Datatype.Element, _shape,
-                Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0), _length);
-        }
-
-        var texts = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, _shape);
-        for (var i = 0; i < Count; i++) texts.StringTensorSetElementAt(Text(i), i);
-        return texts;
-    }
-
     private double FloatingAt(int i) => layout.Datatype.Element switch
     {
         TensorElementType.Float => MemoryMarshal.Cast<byte, float>(Bytes)[i],
         TensorElementType.Double => MemoryMarshal.Cast<byte, double>(Bytes)[i],
         _ => Tensors.NumberAt(layout.Datatype, Bytes, i),
     };
-
-    private void Grow(int bytes)
-    {
-        var needed = checked(_length + bytes);
-        if (needed > _bytes.Length)
-        {
-            var larger = GC.AllocateUninitializedArray<byte>((int)Math.Min(Array.MaxLength, Math.Max(needed, _bytes.Length * 2L)), pinned: true);
-            Bytes.CopyTo(larger);
-            _bytes = larger;
-        }
-
-        _length = needed;
-    }
 
     private static string Quoted(string text) => text.Length == 0 ? "none" : Workspace.Shown(text);
 

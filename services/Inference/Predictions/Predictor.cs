@@ -10,11 +10,13 @@ internal sealed class Predictor(
     Journal journal, InferenceTelemetry telemetry, IOptions<InferenceOptions> options, TimeProvider time)
 {
     /// <param name="model">The leased model.</param>
-    /// <param name="workspace">Its checked inputs.</param>
+    /// <param name="workspace">Its checked inputs; takes the outputs.</param>
     /// <param name="call">The request.</param>
+    /// <param name="ct">The caller gave up.</param>
     /// <exception cref="InvalidRequestException">TOO_MANY_VALUES: more than the log could carry. MODEL_REFUSED_INPUT.</exception>
-    public Prediction Predict(LoadedModel model, Workspace workspace, Call call)
+    public ValueTask<Prediction> PredictAsync(LoadedModel model, Workspace workspace, Call call, CancellationToken ct)
     {
+        ct.ThrowIfCancellationRequested();
         var most = options.Value.MaxRequestValues;
         if (workspace.LoggedValues is var given && given > most)
         {
@@ -24,33 +26,18 @@ internal sealed class Predictor(
 
         using var activity = telemetry.StartPredict(model, call);
         var startedAt = time.GetTimestamp();
-        var values = workspace.Run();
+        model.Backend.Run(workspace.Inputs, workspace.Outputs);
         var ranAt = time.GetTimestamp();
-        try
+        var now = time.GetUtcNow();
+        var id = Guid.CreateVersion7(now);
+        PredictionRecordWriter.Write(workspace, model, call, id, now, time.GetElapsedTime(call.StartedAt));
+        journal.Append(workspace.Record.Framed(PredictionRecordWriter.RecordsField).Span);
+        telemetry.CountAnswer(model, call);
+        return new(new Prediction(model, id.ToString("N"), workspace.Rows, workspace.Outputs)
         {
-            var outputs = new OutputTensor[model.Outputs.Length];
-            for (var i = 0; i < outputs.Length; i++)
-            {
-                outputs[i] = new OutputTensor(model.Outputs[i], values[i], values[i].GetTensorTypeAndShape().Shape);
-            }
-
-            var now = time.GetUtcNow();
-            var id = Guid.CreateVersion7(now);
-            PredictionRecordWriter.Write(
-                workspace, model, call, id, now, outputs, time.GetElapsedTime(call.StartedAt));
-            journal.Append(workspace.Record.Framed(PredictionRecordWriter.RecordsField).Span);
-            telemetry.CountAnswer(model, call);
-            return new Prediction(model, id.ToString("N"), workspace.Rows, values, outputs)
-            {
-                Preparation = time.GetElapsedTime(workspace.RentedAt, startedAt),
-                Computation = time.GetElapsedTime(startedAt, ranAt),
-                ComputedAt = ranAt,
-            };
-        }
-        catch
-        {
-            values.Dispose();
-            throw;
-        }
+            Preparation = time.GetElapsedTime(workspace.RentedAt, startedAt),
+            Computation = time.GetElapsedTime(startedAt, ranAt),
+            ComputedAt = ranAt,
+        });
     }
 }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text.Json;
-using Microsoft.ML.OnnxRuntime;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.ServiceDefaults;
@@ -16,16 +15,18 @@ internal sealed class Workspace : IDisposable
     private const int MaxKeptBytes = 256 << 10;
     private const int MaxShownLength = 100;
     private readonly LoadedModel _model;
-    private readonly OrtValue?[] _values;
 
     public Workspace(LoadedModel model)
     {
         _model = model;
         Inputs = [.. model.Inputs.Select(layout => new InputSlot(layout))];
-        _values = new OrtValue?[Inputs.Length];
+        Outputs = [.. model.Outputs.Select(layout => new OutputSlot(layout))];
     }
 
     public InputSlot[] Inputs { get; }
+
+    /// <summary>Filled once the prediction is computed.</summary>
+    public OutputSlot[] Outputs { get; }
 
     public ProtoBuffer Record { get; } = new();
 
@@ -97,28 +98,6 @@ internal sealed class Workspace : IDisposable
         Rows = first?.Rows ?? 1;
     }
 
-    /// <exception cref="InvalidRequestException">MODEL_REFUSED_INPUT: the graph itself has no answer to these values.</exception>
-    public IDisposableReadOnlyCollection<OrtValue> Run()
-    {
-        try
-        {
-            for (var i = 0; i < Inputs.Length; i++) _values[i] = Inputs[i].ToOrtValue();
-            return _model.Run(_values!); // All are set by the line above.
-        }
-        catch (OnnxRuntimeException e)
-        {
-            throw new InvalidRequestException("MODEL_REFUSED_INPUT", $"Model '{_model.Model}' cannot compute this input: {e.Message}");
-        }
-        finally
-        {
-            for (var i = 0; i < _values.Length; i++)
-            {
-                _values[i]?.Dispose();
-                _values[i] = null;
-            }
-        }
-    }
-
     /// <summary>One row of zeros and empty texts.</summary>
     public void FillForWarmUp()
     {
@@ -137,6 +116,7 @@ internal sealed class Workspace : IDisposable
     public void Dispose()
     {
         foreach (var slot in Inputs) slot.Clear();
+        foreach (var slot in Outputs) slot.Clear();
         Record.Clear();
         if (Answer.Capacity > MaxKeptBytes) Answer = new ArrayBufferWriter<byte>(1024);
         else Answer.ResetWrittenCount();

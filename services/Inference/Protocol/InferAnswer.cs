@@ -51,14 +51,14 @@ internal static class InferAnswer
     private static int CountOf(InferJsonRequest request, Prediction prediction) =>
         request.Outputs.Count == 0 ? prediction.Outputs.Length : request.Outputs.Count;
 
-    private static (OutputTensor Output, bool IsBinary) At(InferJsonRequest request, Prediction prediction, int i)
+    private static (OutputSlot Output, bool IsBinary) At(InferJsonRequest request, Prediction prediction, int i)
     {
         if (request.Outputs.Count == 0) return (prediction.Outputs[i], request.IsBinary);
         var (name, isBinary) = request.Outputs[i];
         return (RequestedOutputs.Find(prediction, name), isBinary ?? request.IsBinary);
     }
 
-    private static void Write(Utf8JsonWriter writer, OutputTensor output, bool isBinary)
+    private static void Write(Utf8JsonWriter writer, OutputSlot output, bool isBinary)
     {
         writer.WriteStartObject();
         writer.WriteString("name"u8, output.Layout.NameUtf8);

@@ -91,7 +91,7 @@ internal static class InferMessages
         return false;
     }
 
-    private static void Add(ModelInferResponse answer, OutputTensor output, bool isRaw)
+    private static void Add(ModelInferResponse answer, OutputSlot output, bool isRaw)
     {
         var tensor = new ModelInferResponse.Types.InferOutputTensor
         {

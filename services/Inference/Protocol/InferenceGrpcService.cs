@@ -26,7 +26,7 @@ internal sealed class InferenceGrpcService(
             using var workspace = model.RentWorkspace(time.GetTimestamp());
             var rows = request.Rows ?? new Table();
             var features = await predictRows.FillAsync(model, workspace, rows, context.CancellationToken);
-            using var prediction = predictor.Predict(model, workspace, call);
+            var prediction = await predictor.PredictAsync(model, workspace, call, context.CancellationToken);
             call.Announce(prediction, http.Response.Headers);
             var answer = Answer(request, call, workspace, prediction, features);
             prediction.Answered(call, time);

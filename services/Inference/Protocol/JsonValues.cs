@@ -48,7 +48,7 @@ internal static class JsonValues
         return null;
     }
 
-    public static void Write(Utf8JsonWriter writer, OutputTensor output, int i)
+    public static void Write(Utf8JsonWriter writer, OutputSlot output, int i)
     {
         switch (output.Layout.Datatype.Element)
         {

@@ -55,13 +55,9 @@ internal static class OpenInferenceEndpoints
             using var workspace = found.RentWorkspace(time.GetTimestamp());
             var request = Read(http.Request, body.Span, workspace);
             RequestedOutputs.Check(found, request.Outputs);
-            int? jsonLength;
-            Prediction prediction;
-            using (prediction = predictor.Predict(found, workspace, call))
-            {
-                call.Announce(prediction, http.Response.Headers);
-                jsonLength = InferAnswer.Write(workspace.Answer, request, prediction);
-            }
+            var prediction = await predictor.PredictAsync(found, workspace, call, ct);
+            call.Announce(prediction, http.Response.Headers);
+            var jsonLength = InferAnswer.Write(workspace.Answer, request, prediction);
 
             if (jsonLength is { } length) http.Response.Headers[BinaryTail.LengthHeader] = length.ToString(CultureInfo.InvariantCulture);
             await Answers.SendAsync(

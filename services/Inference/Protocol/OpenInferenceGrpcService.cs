@@ -159,7 +159,7 @@ internal sealed class OpenInferenceGrpcService(
             using var workspace = model.RentWorkspace(time.GetTimestamp());
             InferMessages.Read(request, workspace);
             if (request.Outputs.Count > 0) RequestedOutputs.Check(model, [.. request.Outputs.Select(o => new RequestedOutput(o.Name, null))]);
-            using var prediction = predictor.Predict(model, workspace, call);
+            var prediction = await predictor.PredictAsync(model, workspace, call, ct);
             if (headers is not null) call.Announce(prediction, headers);
             var answer = InferMessages.Write(request, prediction);
             prediction.Answered(call, time);

@@ -33,12 +33,9 @@ internal static class PredictEndpoints
             found = lease.Model;
             using var workspace = found.RentWorkspace(time.GetTimestamp());
             var features = await predictRows.FillAsync(found, workspace, request.Rows, ct);
-            Prediction prediction;
-            using (prediction = predictor.Predict(found, workspace, call))
-            {
-                call.Announce(prediction, http.Response.Headers);
-                Write(request, call, workspace, prediction, features);
-            }
+            var prediction = await predictor.PredictAsync(found, workspace, call, ct);
+            call.Announce(prediction, http.Response.Headers);
+            Write(request, call, workspace, prediction, features);
 
             await Answers.SendJsonAsync(http, workspace.Answer.WrittenMemory, ct);
             prediction.Answered(call, time);

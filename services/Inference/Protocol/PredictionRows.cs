@@ -23,7 +23,7 @@ internal static class PredictionRows
         if (outputs.Length != 1) writer.WriteEndObject();
     }
 
-    private static void WriteValue(Utf8JsonWriter writer, OutputTensor output, int i)
+    private static void WriteValue(Utf8JsonWriter writer, OutputSlot output, int i)
     {
         if (output.Layout.Datatype.IsFloating) WriteNumber(writer, output.NumberAt(i));
         else JsonValues.Write(writer, output, i);

@@ -35,15 +35,15 @@ internal static class RawTensors
         raw.CopyTo(slot.Reserve(slot.Expected));
     }
 
-    public static byte[] Write(OutputTensor output)
+    public static byte[] Write(OutputSlot output)
     {
         var raw = new byte[SizeOf(output)];
         Write(output, raw);
         return raw;
     }
 
-    /// <summary>Bytes of the output as <see cref="Write(OutputTensor, Span{byte})"/> gives it.</summary>
-    public static int SizeOf(OutputTensor output)
+    /// <summary>Bytes of the output as <see cref="Write(OutputSlot, Span{byte})"/> gives it.</summary>
+    public static int SizeOf(OutputSlot output)
     {
         if (!output.Layout.Datatype.IsText) return output.Bytes.Length;
         var size = 0;
@@ -51,7 +51,7 @@ internal static class RawTensors
         return size;
     }
 
-    public static void Write(OutputTensor output, Span<byte> to)
+    public static void Write(OutputSlot output, Span<byte> to)
     {
         if (!output.Layout.Datatype.IsText)
         {

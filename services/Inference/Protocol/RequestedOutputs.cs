@@ -19,7 +19,7 @@ internal static class RequestedOutputs
         violations.ThrowIfAny("OUTPUT_INVALID");
     }
 
-    public static OutputTensor Find(Prediction prediction, string name)
+    public static OutputSlot Find(Prediction prediction, string name)
     {
         foreach (var output in prediction.Outputs)
         {

@@ -20,12 +20,9 @@ internal sealed class Scoring(
             using var workspace = found.RentWorkspace(time.GetTimestamp());
             var rows = ScoringJson.Read(body.Span, forms, [.. found.Inputs.Select(i => i.Name)]);
             await predictRows.FillAsync(found, workspace, rows, ct);
-            Prediction prediction;
-            using (prediction = predictor.Predict(found, workspace, call))
-            {
-                call.Announce(prediction, http.Response.Headers);
-                write(workspace, prediction);
-            }
+            var prediction = await predictor.PredictAsync(found, workspace, call, ct);
+            call.Announce(prediction, http.Response.Headers);
+            write(workspace, prediction);
 
             await Answers.SendJsonAsync(http, workspace.Answer.WrittenMemory, ct);
             prediction.Answered(call, time);

@@ -40,7 +40,7 @@ internal static class TypedTensors
         }
     }
 
-    public static InferTensorContents? Write(OutputTensor output)
+    public static InferTensorContents? Write(OutputSlot output)
     {
         var contents = new InferTensorContents();
         switch (output.Layout.Datatype.Element)
@@ -68,7 +68,7 @@ internal static class TypedTensors
         return contents;
     }
 
-    private static long IntegerAt(OutputTensor output, int i) => Tensors.IntegerAt(output.Layout.Datatype, output.Bytes, i);
+    private static long IntegerAt(OutputSlot output, int i) => Tensors.IntegerAt(output.Layout.Datatype, output.Bytes, i);
 
     private static (string List, int? Count) ListOf(Datatype datatype, InferTensorContents contents) => datatype.Element switch
     {

@@ -1,0 +1,9 @@
+namespace MlOps.Inference.Models;
+
+/// <summary>
+/// How one model is served: section <c>Inference:Models:{name}</c>; what it leaves out comes from
+/// <c>Inference:Defaults</c>. Each part is a record of its own with its rules.
+/// </summary>
+internal sealed record ModelSettings
+{
+}
