@@ -28,7 +28,9 @@ internal static class GatewayApplication
         builder.Services
             .AddSingleton<AssignmentCounts>().AddSingleton<PolicyBook>().AddHostedService<PolicyRefresh>()
             .AddSingleton<PutTrafficPolicy>().AddSingleton<DeleteTrafficPolicy>()
-            .AddSingleton<TrafficPolicyChanges>();
+            .AddSingleton<TrafficPolicyChanges>().AddSingleton<ListTrafficPolicyChanges>()
+            .AddSingleton<PolicyFileWatch>().AddHostedService(services => services.GetRequiredService<PolicyFileWatch>());
+        builder.Services.AddHealthChecks().AddCheck<PolicyFileHealth>("policy file");
         builder.Services.ConfigureHttpJsonOptions(json => PolicyJson.Configure(json.SerializerOptions));
         builder.AddPlatformRoutes();
         builder.AddPlatformHealth();

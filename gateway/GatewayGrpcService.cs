@@ -6,26 +6,37 @@ namespace MlOps.Gateway;
 
 /// <summary><c>mlops.gateway.v1</c>: translates between the wire and the slices.</summary>
 internal sealed class GatewayGrpcService(
-    PolicyBook book, AssignmentCounts counts, PutTrafficPolicy put, DeleteTrafficPolicy delete)
+    PolicyBook book, AssignmentCounts counts, PutTrafficPolicy put, DeleteTrafficPolicy delete, ListTrafficPolicyChanges changes)
     : Wire.GatewayService.GatewayServiceBase
 {
     public override async Task<Wire.TrafficPolicy> PutTrafficPolicy(
         Wire.PutTrafficPolicyRequest request, ServerCallContext context) =>
-        ToWire(await put.RunAsync(
-            FromWire(request.Policy ?? new Wire.TrafficPolicy()), request.Actor, request.Reason, context.CancellationToken));
+        PolicyWire.ToWire(await put.RunAsync(
+            PolicyWire.FromWire(request.Policy ?? new Wire.TrafficPolicy()), request.Actor, request.Reason, context.CancellationToken));
 
     public override Task<Wire.TrafficPolicy> GetTrafficPolicy(Wire.GetTrafficPolicyRequest request, ServerCallContext context) =>
-        Task.FromResult(ToWire(book.Get(request.Model)));
+        Task.FromResult(PolicyWire.ToWire(book.Get(request.Model)));
 
     public override Task<Wire.ListTrafficPoliciesResponse> ListTrafficPolicies(
         Wire.ListTrafficPoliciesRequest request, ServerCallContext context) =>
-        Task.FromResult(new Wire.ListTrafficPoliciesResponse { Policies = { book.Current.Policies.Select(ToWire) } });
+        Task.FromResult(new Wire.ListTrafficPoliciesResponse { Policies = { book.Current.Policies.Select(PolicyWire.ToWire) } });
 
     public override async Task<Wire.DeleteTrafficPolicyResponse> DeleteTrafficPolicy(
         Wire.DeleteTrafficPolicyRequest request, ServerCallContext context)
     {
         await delete.RunAsync(request.Model, expected: 0, request.Actor, request.Reason, context.CancellationToken);
         return new Wire.DeleteTrafficPolicyResponse();
+    }
+
+    public override async Task<Wire.ListTrafficPolicyChangesResponse> ListTrafficPolicyChanges(
+        Wire.ListTrafficPolicyChangesRequest request, ServerCallContext context)
+    {
+        var page = await changes.RunAsync(request.Model, request.PageSize, request.PageToken, context.CancellationToken);
+        return new Wire.ListTrafficPolicyChangesResponse
+        {
+            Changes = { page.Changes.Select(PolicyWire.ToWire) },
+            NextPageToken = page.NextPageToken,
+        };
     }
 
     public override Task<Wire.GetAssignmentsResponse> GetAssignments(
@@ -47,28 +58,4 @@ internal sealed class GatewayGrpcService(
             },
         });
     }
-
-    private static TrafficPolicy FromWire(Wire.TrafficPolicy policy) => new(
-        policy.Model,
-        [.. policy.Arms.Select(a => new PolicyArm(a.Name, a.Version, a.Weight))],
-        policy.Salt,
-        policy.Coverage == 0 && !policy.HasCoverage ? 1 : policy.Coverage,
-        policy.SubjectHeader,
-        policy.Revision,
-        default);
-
-    private static Wire.TrafficPolicy ToWire(TrafficPolicy policy) => new()
-    {
-        Model = policy.Model,
-        Arms =
-        {
-            policy.Arms.Select(a => new Wire.Arm { Name = a.Name, Version = a.Version, Weight = a.Weight }),
-        },
-        Salt = policy.Salt,
-        Coverage = policy.Coverage,
-        HasCoverage = true,
-        SubjectHeader = policy.SubjectHeader,
-        Revision = policy.Revision,
-        UpdatedAtMicros = (policy.UpdatedAt - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
-    };
 }

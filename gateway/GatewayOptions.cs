@@ -21,4 +21,11 @@ internal sealed record GatewayOptions
     /// <summary>How often a replica asks the database whether it missed a change of the traffic policies.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan PolicyCheckInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>JSON file of traffic policies that the API cannot change; read again when it changes. Empty: none.</summary>
+    public string PolicyFile { get; init; } = "";
+
+    /// <summary>How often the policy file is looked at; a change is taken once it stands still for as long.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.05", "00:10:00")]
+    public TimeSpan PolicyFileCheckInterval { get; init; } = TimeSpan.FromSeconds(1);
 }

@@ -35,6 +35,8 @@ public sealed class Violations
 
     public bool Any => _found.Count > 0;
 
+    public IReadOnlyList<FieldViolation> Found => _found;
+
     public void Add(string field, string rule) => _found.Add(new FieldViolation(field, rule));
 
     public void AddIf(bool isBroken, string field, string rule)

@@ -7,12 +7,15 @@ internal sealed partial class DeleteTrafficPolicy(TrafficPolicyChanges changes, 
 {
     /// <summary>Expected is the revision the caller saw; 0: whatever it is.</summary>
     /// <exception cref="NotFoundException">TRAFFIC_POLICY_NOT_FOUND.</exception>
-    /// <exception cref="ConflictException">TRAFFIC_POLICY_CHANGED: the revision is another by now.</exception>
+    /// <exception cref="ConflictException">
+    /// TRAFFIC_POLICY_CHANGED: the revision is another by now. TRAFFIC_POLICY_FILE_OWNED: the policy file has the model.
+    /// </exception>
     public async Task RunAsync(string model, long expected, string actor, string reason, CancellationToken ct)
     {
         var violations = new Violations();
         violations.CheckReason(actor, reason);
         violations.ThrowIfAny("TRAFFIC_POLICY_INVALID");
+        book.ThrowIfFileOwned(model);
 
         var revision = 0L;
         await changes.MakeAsync(

@@ -3,13 +3,25 @@ using Npgsql;
 
 namespace MlOps.Gateway.Splits;
 
-/// <summary>This replica's policies: an immutable snapshot that requests read without a lock, replaced as a whole.</summary>
+/// <summary>
+/// This replica's policies: an immutable snapshot that requests read without a lock, replaced as a whole. The policy file's
+/// stand before those stored, which come into force again where the file no longer has the model.
+/// </summary>
 internal sealed class PolicyBook(NpgsqlDataSource source, AssignmentCounts counts, GatewayMetrics metrics) : IDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
     private volatile PolicySnapshot _current = PolicySnapshot.Empty;
+    private IReadOnlyList<TrafficPolicy> _stored = [];
+    private volatile PolicyFile _file = PolicyFile.None;
+    private volatile IReadOnlyList<string> _overridden = [];
 
     public PolicySnapshot Current => _current;
+
+    /// <summary>The policy file whose policies are in force.</summary>
+    public PolicyFile File => _file;
+
+    /// <summary>Models whose stored policy the policy file's stands before.</summary>
+    public IReadOnlyList<string> Overridden => _overridden;
 
     /// <exception cref="NotFoundException">TRAFFIC_POLICY_NOT_FOUND.</exception>
     public TrafficPolicy Get(string model) => Current.Find(model)?.Policy ?? throw NotFound(model);
@@ -29,6 +41,29 @@ internal sealed class PolicyBook(NpgsqlDataSource source, AssignmentCounts count
         }
     }
 
+    /// <summary>Replaces the policy file's policies.</summary>
+    public async Task TakeFileAsync(PolicyFile file, CancellationToken ct)
+    {
+        await _turn.WaitAsync(ct);
+        try
+        {
+            _file = file;
+            Publish(_current.Revision);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <exception cref="ConflictException">TRAFFIC_POLICY_FILE_OWNED.</exception>
+    public void ThrowIfFileOwned(string model)
+    {
+        if (Current.Find(model)?.Policy.Owner != PolicyOwner.File) return;
+        throw new ConflictException(
+            "TRAFFIC_POLICY_FILE_OWNED", $"The traffic policy of {model} stands in the gateway's policy file and is changed there alone.");
+    }
+
     /// <summary>Asks the database for its latest revision and catches up with it.</summary>
     public async Task CheckAsync(CancellationToken ct) => await CatchUpAsync(await LatestAsync(ct), ct);
 
@@ -41,9 +76,17 @@ internal sealed class PolicyBook(NpgsqlDataSource source, AssignmentCounts count
     {
         // The revision is read first: the policies are of that revision or a later one, never older than they claim.
         var revision = await LatestAsync(ct);
-        var policies = await TrafficPolicyChanges.AllAsync(source, ct);
-        _current = new PolicySnapshot(revision, policies.Select(p => new Split(p, counts)));
+        _stored = await TrafficPolicyChanges.AllAsync(source, ct);
+        Publish(revision);
         metrics.PolicyReloads.Add(1);
+    }
+
+    private void Publish(long revision)
+    {
+        var byFile = _file.Policies.Select(p => p.Model).ToHashSet(StringComparer.Ordinal);
+        _overridden = [.. _stored.Select(p => p.Model).Where(byFile.Contains)];
+        var policies = _file.Policies.Concat(_stored.Where(p => !byFile.Contains(p.Model)));
+        _current = new PolicySnapshot(revision, policies.Select(p => new Split(p, counts)));
     }
 
     private Task<long> LatestAsync(CancellationToken ct) => source.QueryFirstOrDefaultAsync(

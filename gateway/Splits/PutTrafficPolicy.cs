@@ -10,20 +10,17 @@ internal sealed partial class PutTrafficPolicy(TrafficPolicyChanges changes, Pol
 {
     /// <summary>The wanted policy's revision is the one the caller saw, 0 for none; empty salt and header take their defaults.</summary>
     /// <exception cref="InvalidRequestException">TRAFFIC_POLICY_INVALID, with every broken rule.</exception>
-    /// <exception cref="ConflictException">TRAFFIC_POLICY_CHANGED: the revision is another by now.</exception>
+    /// <exception cref="ConflictException">
+    /// TRAFFIC_POLICY_CHANGED: the revision is another by now. TRAFFIC_POLICY_FILE_OWNED: the policy file has the model.
+    /// </exception>
     public async Task<TrafficPolicy> RunAsync(TrafficPolicy wanted, string actor, string reason, CancellationToken ct)
     {
-        var policy = wanted with
-        {
-            Salt = wanted.Salt.Length > 0 ? wanted.Salt : wanted.Model,
-            SubjectHeader = wanted.SubjectHeader.Length > 0
-                ? wanted.SubjectHeader.ToLowerInvariant()
-                : TrafficPolicy.DefaultSubjectHeader,
-        };
+        var policy = wanted.WithDefaults();
         var violations = new Violations();
         violations.CheckPolicy(policy);
         violations.CheckReason(actor, reason);
         violations.ThrowIfAny("TRAFFIC_POLICY_INVALID");
+        book.ThrowIfFileOwned(policy.Model);
 
         var stored = await changes.MakeAsync(
             policy.Model, policy.Revision, actor, reason, turn => StoreAsync(turn, policy, ct), ct)

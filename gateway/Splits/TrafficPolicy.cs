@@ -15,6 +15,24 @@ internal sealed record TrafficPolicy(
     DateTimeOffset UpdatedAt)
 {
     public const string DefaultSubjectHeader = "x-mlops-subject";
+
+    /// <summary>Who may change it: the API, or the gateway's policy file alone. The file's policies have revision 0.</summary>
+    public string Owner { get; init; } = PolicyOwner.Api;
+
+    /// <summary>An empty salt is the model's name, and no header the usual one.</summary>
+    public TrafficPolicy WithDefaults() => this with
+    {
+        Salt = Salt.Length > 0 ? Salt : Model,
+        SubjectHeader = SubjectHeader.Length > 0 ? SubjectHeader.ToLowerInvariant() : DefaultSubjectHeader,
+    };
+}
+
+/// <summary>The two hands that write policies.</summary>
+internal static class PolicyOwner
+{
+    public const string Api = "api";
+
+    public const string File = "file";
 }
 
 /// <summary>One side of a split: a version number or alias, and its share of the subjects, 0 to 1.</summary>

@@ -52,6 +52,43 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
             },
             ct);
 
+    /// <summary>
+    /// Logs what the policy file changed since it was last logged, by whichever replica came first; the others find nothing
+    /// left to log.
+    /// </summary>
+    public Task NoteFileAsync(IReadOnlyList<TrafficPolicy> policies, string actor, string reason, CancellationToken ct) =>
+        source.InTransactionAsync(
+            async transaction =>
+            {
+                await transaction.ExecuteAsync("lock table traffic_policy in share row exclusive mode", [], ct);
+                var before = (await transaction.QueryAsync(
+                    """
+                    select distinct on (model) model, after from traffic_policy_change where source = 'file' order by model, revision desc
+                    """,
+                    [], r => (Model: r.GetString(0), After: r.IsDBNull(1) ? null : Text(r.GetString(1))), ct))
+                    .Where(c => c.After is not null).ToDictionary(c => c.Model, c => c.After, StringComparer.Ordinal);
+                var after = policies.ToDictionary(p => p.Model, Text, StringComparer.Ordinal);
+                string[] changed =
+                [
+                    .. before.Keys.Union(after.Keys, StringComparer.Ordinal)
+                        .Where(m => before.GetValueOrDefault(m) != after.GetValueOrDefault(m)).Order(StringComparer.Ordinal),
+                ];
+                if (changed.Length == 0) return;
+                await transaction.ExecuteAsync(
+                    """
+                    insert into traffic_policy_change (revision, model, actor, reason, source, before, after, changed_at)
+                    select (select coalesce(max(revision), 0) from traffic_policy_change) + c.place, c.model, $1, $2, 'file',
+                        c.before::jsonb, c.after::jsonb, $3
+                    from unnest($4, $5, $6) with ordinality as c (model, before, after, place)
+                    """,
+                    [
+                        actor, reason, time.GetUtcNow(), changed, Texts(changed.Select(before.GetValueOrDefault)),
+                        Texts(changed.Select(after.GetValueOrDefault)),
+                    ],
+                    ct);
+            },
+            ct);
+
     public static Task<List<TrafficPolicy>> AllAsync(NpgsqlDataSource source, CancellationToken ct) =>
         source.QueryAsync($"select {Columns} from traffic_policy order by model", [], Read, ct);
 
@@ -59,6 +96,20 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
     {
         Value = value is null ? DBNull.Value : JsonSerializer.SerializeToUtf8Bytes(value, PolicyJson.Options),
         NpgsqlDbType = NpgsqlDbType.Jsonb,
+    };
+
+    // The time at which a file was written tells no policy from another.
+    private static string Text(TrafficPolicy policy) =>
+        JsonSerializer.Serialize(policy with { Revision = 0, UpdatedAt = default }, PolicyJson.Options);
+
+    // In the form of this program, whatever the database made of it.
+    private static string? Text(string json) =>
+        JsonSerializer.Deserialize<TrafficPolicy>(json, PolicyJson.Options) is { } policy ? Text(policy) : null;
+
+    private static NpgsqlParameter Texts(IEnumerable<string?> texts) => new()
+    {
+        Value = texts.ToArray(),
+        NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text,
     };
 
     private static TrafficPolicy Read(NpgsqlDataReader r) => new(

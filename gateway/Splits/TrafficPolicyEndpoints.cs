@@ -12,12 +12,25 @@ internal static class TrafficPolicyEndpoints
     public static void MapTrafficPolicies(this IEndpointRouteBuilder app)
     {
         var policies = app.MapGroup("/v1/traffic-policies").WithTags("Traffic policies");
+        app.MapGet("/v1/policy-file", GetFile).WithTags("Traffic policies")
+            .WithSummary("The policy file: what of it is in force, and everything wrong with a content that is refused");
         policies.MapGet("", (PolicyBook book) => TypedResults.Ok(new PolicyList(book.Current.Policies)))
             .WithSummary("All traffic policies in force");
         policies.MapGet("{model}", Get).WithSummary("The traffic policy of a model");
         policies.MapPut("{model}", PutAsync).WithSummary("Replaces the traffic policy of a model");
         policies.MapDelete("{model}", DeleteAsync).WithSummary("Back to the alias champion for everything");
+        policies.MapGet("{model}/changes", ListChangesAsync).WithSummary("Who changed it, when, why and how; the newest first");
         policies.MapGet("{model}/assignments", GetAssignments).WithSummary("Predictions per arm since this replica started");
+    }
+
+    private static Ok<PolicyFileAnswer> GetFile(PolicyFileWatch watch, PolicyBook book)
+    {
+        var state = watch.State;
+        if (state.Path.Length == 0)
+            throw new NotFoundException("POLICY_FILE_NOT_SET", "Gateway:PolicyFile is not set; all policies are the API's.");
+        return TypedResults.Ok(new PolicyFileAnswer(
+            state.Path, state.Digest, state.TakenAt, state.Policies, book.Overridden,
+            state.Refused is { } refused ? new RefusedAnswer(refused.Digest, refused.SeenAt, refused.Errors) : null));
     }
 
     private static Ok<TrafficPolicy> Get(string model, PolicyBook book, HttpResponse response) =>
@@ -61,6 +74,11 @@ internal static class TrafficPolicyEndpoints
         }
     }
 
+    private static async Task<Ok<PolicyChanges>> ListChangesAsync(
+        string model, [FromQuery(Name = "page_size")] int? pageSize, [FromQuery(Name = "page_token")] string? pageToken,
+        ListTrafficPolicyChanges changes, CancellationToken ct) =>
+        TypedResults.Ok(await changes.RunAsync(model, pageSize ?? 0, pageToken ?? "", ct));
+
     private static Ok<AssignmentList> GetAssignments(string model, PolicyBook book, AssignmentCounts counts)
     {
         var policy = book.Current.Find(model)?.Policy;
@@ -71,7 +89,8 @@ internal static class TrafficPolicyEndpoints
 
     private static Ok<TrafficPolicy> Answer(TrafficPolicy policy, HttpResponse response)
     {
-        response.Headers.ETag = $"\"{policy.Revision}\"";
+        // A policy of the file has no revision to guard a change by.
+        if (policy.Revision > 0) response.Headers.ETag = $"\"{policy.Revision}\"";
         return TypedResults.Ok(policy);
     }
 
@@ -94,7 +113,13 @@ internal static class TrafficPolicyEndpoints
 
     internal sealed record PolicyBody(
         string? Model, IReadOnlyList<ArmBody?>? Arms, string? Salt, double? Coverage, string? SubjectHeader, long? Revision,
-        DateTimeOffset? UpdatedAt, string? Actor, string? Reason);
+        DateTimeOffset? UpdatedAt, string? Owner, string? Actor, string? Reason);
+
+    /// <summary>Overrides are the models whose policy, stored by the API, the file's stands before.</summary>
+    internal sealed record PolicyFileAnswer(
+        string Path, string Sha256, DateTimeOffset TakenAt, int Policies, IReadOnlyList<string> Overrides, RefusedAnswer? Refused);
+
+    internal sealed record RefusedAnswer(string Sha256, DateTimeOffset SeenAt, IReadOnlyList<FieldViolation> Errors);
 
     internal sealed record ArmBody(string? Name, string? Version, double? Weight);
 

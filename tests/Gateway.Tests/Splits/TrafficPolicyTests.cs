@@ -137,6 +137,45 @@ public sealed class TrafficPolicyTests(Platform<TrafficPolicyTests> platform) : 
         Assert.Equal([("tests", "a test", true, false), ("ann", "enough", false, true)], history);
     }
 
+    [ServerFact]
+    public async Task The_log_of_changes_says_who_why_before_and_after_page_by_page()
+    {
+        var puts = new List<TrafficPolicy>();
+        foreach (var coverage in new[] { 0.1, 0.2, 0.3 })
+        {
+            puts.Add(await Policies.PutTrafficPolicyAsync(
+                new PutTrafficPolicyRequest { Policy = Samples.NinetyTen("watched", coverage), Actor = $"ann {coverage}", Reason = "ramp" },
+                deadline: Samples.Soon));
+        }
+
+        await Policies.DeleteTrafficPolicyAsync(
+            new DeleteTrafficPolicyRequest { Model = "watched", Actor = "bob", Reason = "enough" }, deadline: Samples.Soon);
+
+        var first = await ChangesAsync(new ListTrafficPolicyChangesRequest { Model = "watched", PageSize = 3 });
+        var rest = await ChangesAsync(new ListTrafficPolicyChangesRequest { Model = "watched", PageSize = 3, PageToken = first.NextPageToken });
+        Assert.Equal((3, 1, ""), (first.Changes.Count, rest.Changes.Count, rest.NextPageToken));
+        TrafficPolicyChange[] all = [.. first.Changes, .. rest.Changes];
+        Assert.Equal(["bob", "ann 0.3", "ann 0.2", "ann 0.1"], all.Select(c => c.Actor));
+        Assert.Equal(["enough", "ramp", "ramp", "ramp"], all.Select(c => c.Reason));
+        Assert.Equal([null, puts[2], puts[1], puts[0]], all.Select(c => c.After));
+        Assert.Equal([puts[2], puts[1], puts[0], null], all.Select(c => c.Before));
+        Assert.All(all, c => Assert.Equal("api", c.Source));
+        Assert.All(all[1..], c => Assert.Equal(c.After.UpdatedAtMicros, c.ChangedAtMicros));
+
+        var json = await platform.Gateway.Rest.GetFromJsonAsync<JsonObject>("/v1/traffic-policies/watched/changes?page_size=1");
+        var newest = json?["changes"]?.AsArray().Single();
+        Assert.Equal("bob", newest?["actor"]?.GetValue<string>());
+        Assert.Equal(0.3, newest?["before"]?["coverage"]?.GetValue<double>());
+        Assert.Null(newest?["after"]);
+        Assert.NotEqual("", json?["next_page_token"]?.GetValue<string>());
+
+        using var refused = await platform.Gateway.Rest.GetAsync("/v1/traffic-policies/watched/changes?page_size=-1&page_token=x");
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+    }
+
+    private Task<ListTrafficPolicyChangesResponse> ChangesAsync(ListTrafficPolicyChangesRequest request) =>
+        Policies.ListTrafficPolicyChangesAsync(request, deadline: Samples.Soon).ResponseAsync;
+
     private Task<TrafficPolicy> GetAsync(string model) =>
         Policies.GetTrafficPolicyAsync(new GetTrafficPolicyRequest { Model = model }, deadline: Samples.Soon).ResponseAsync;
 
