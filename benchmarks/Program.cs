@@ -27,6 +27,7 @@ var benches = new Dictionary<string, Func<Task>>
     ["prediction"] = () => PredictionBench.RunAsync(stop.Token),
     ["online-features"] = () => OnlineFeaturesBench.RunAsync(stop.Token),
     ["trees"] = () => TreesBench.RunAsync(stop.Token),
+    ["rollouts"] = () => RolloutsBench.RunAsync(stop.Token),
 };
 if (args is ["--help"] or ["-h"] || args.Any(name => !benches.ContainsKey(name)))
 {
@@ -34,7 +35,7 @@ if (args is ["--help"] or ["-h"] || args.Any(name => !benches.ContainsKey(name))
         usage: ./mlops bench [{string.Join(" | ", benches.Keys)}]
 
         Measures a running platform that has run the demo (./mlops demo --keep), beside bare peers in the same run;
-        trees needs no platform.
+        trees and rollouts need no platform.
         Every answer is checked before anything is timed. What counts is the ratio, not the time.
           MLOPS_REST, MLOPS_GRPC       addresses of the gateway
           MLOPS_BENCH_SECONDS          length of each measurement (default 5)
@@ -51,6 +52,6 @@ try
 catch (Exception e) when (e is HttpRequestException or Grpc.Core.RpcException or BenchException)
 {
     Console.Error.WriteLine($"✗ {e.Message}");
-    if (args is not ["trees"]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
+    if (args is not ["trees"] and not ["rollouts"]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
     return 1;
 }

@@ -55,7 +55,7 @@ internal static class IncompleteGamma
     private static double Nonzero(double value) => Math.Abs(value) < Tiny ? Tiny : value;
 
     /// <summary>ln Γ(a) by Stirling's series, from 16 on; below that by Γ(a + 1) = a·Γ(a).</summary>
-    private static double LogGamma(double a)
+    public static double LogGamma(double a)
     {
         var product = 1.0;
         for (; a < 16; a++)
