@@ -10,7 +10,7 @@ namespace MlOps.Monitoring;
 /// <summary>The gRPC surface <c>mlops.monitoring.v1</c>: hands each call to its slice.</summary>
 internal sealed class MonitoringGrpcService(
     SubmitLabels submitLabels, CountPredictions countPredictions, MeasureDrift measureDrift,
-    MeasurePerformance measurePerformance) : MonitoringService.MonitoringServiceBase
+    MeasurePerformance measurePerformance, SummariseArms summariseArms) : MonitoringService.MonitoringServiceBase
 {
     public override Task<SubmitLabelsResponse> SubmitLabels(SubmitLabelsRequest request, ServerCallContext context) =>
         submitLabels.HandleAsync(request.Labels, context.CancellationToken);
@@ -20,6 +20,12 @@ internal sealed class MonitoringGrpcService(
     {
         var window = Window.Of(request.FromMicros, request.ToMicros);
         return new() { Counts = { await countPredictions.HandleAsync(request.Model, window, context.CancellationToken) } };
+    }
+
+    public override async Task<GetArmStatisticsResponse> GetArmStatistics(WindowRequest request, ServerCallContext context)
+    {
+        var window = Window.Of(request.FromMicros, request.ToMicros);
+        return new() { Arms = { await summariseArms.HandleAsync(request.Model, window, context.CancellationToken) } };
     }
 
     public override Task<GetDriftResponse> GetDrift(GetDriftRequest request, ServerCallContext context) =>

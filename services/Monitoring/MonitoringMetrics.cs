@@ -10,6 +10,8 @@ internal sealed class MonitoringMetrics
         var meter = meters.Create("MlOps.Monitoring");
         Logged = meter.CreateCounter<long>(
             "mlops.monitoring.prediction.logged", "{prediction}", "Predictions added to the log.");
+        Failures = meter.CreateCounter<long>(
+            "mlops.monitoring.prediction.failed", "{request}", "Requests without a prediction added to the log.");
         RepeatedRecords = meter.CreateCounter<long>(
             "mlops.monitoring.record.repeated", "{record}", "Records that were in the log already.");
         Labels = meter.CreateCounter<long>("mlops.monitoring.label.stored", "{label}", "Labels stored or replaced.");
@@ -18,6 +20,8 @@ internal sealed class MonitoringMetrics
     }
 
     public Counter<long> Logged { get; }
+
+    public Counter<long> Failures { get; }
 
     public Counter<long> RepeatedRecords { get; }
 

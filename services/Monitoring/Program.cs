@@ -14,7 +14,7 @@ builder.AddServiceClient<RegistryService.RegistryServiceClient>("registry");
 builder.Services
     .AddSingleton<MonitoringMetrics>().AddSingleton<KnownModels>()
     .AddSingleton<Months>().AddSingleton<InputLayouts>().AddSingleton<LogPredictions>().AddSingleton<CountPredictions>()
-    .AddSingleton<SubmitLabels>().AddSingleton<MeasurePerformance>()
+    .AddSingleton<SubmitLabels>().AddSingleton<MeasurePerformance>().AddSingleton<SummariseArms>()
     .AddSingleton<ReferenceProfiles>().AddSingleton<CurrentColumns>().AddSingleton<MeasureDrift>();
 
 var app = builder.Build();

@@ -23,6 +23,7 @@ internal sealed class CurrentColumns(NpgsqlDataSource source)
                     select layout_id, prediction, numbers, texts from prediction
                     where model = $1 and ($2::text is null or version = $2)
                       and ($3::timestamptz is null or time >= $3) and ($4::timestamptz is null or time < $4)
+                      and shadow_of is null
                     """,
                     transaction.Connection, transaction)
                 {

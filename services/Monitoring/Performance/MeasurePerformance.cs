@@ -38,6 +38,7 @@ internal sealed class MeasurePerformance(NpgsqlDataSource source, KnownModels mo
                 from prediction p
                 {join} label l on l.prediction_id = p.prediction_id and l.row = p.row
                 where p.model = $1 and ($2::timestamptz is null or {time} >= $2) and ($3::timestamptz is null or {time} < $3)
+                  and p.shadow_of is null
             ) joined
             group by version, variant, bucket
             order by bucket, length(version), version, variant

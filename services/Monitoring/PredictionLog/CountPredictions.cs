@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace MlOps.Monitoring.PredictionLog;
 
-/// <summary>How many predictions each version and variant of a model made in a window, and how many have a label.</summary>
+/// <summary>How many predictions each version and variant of a model answered in a window, and how many have a label.</summary>
 internal sealed class CountPredictions(NpgsqlDataSource source, KnownModels models)
 {
     /// <exception cref="Grpc.Core.RpcException">NotFound, MODEL_UNKNOWN</exception>
@@ -17,6 +17,7 @@ internal sealed class CountPredictions(NpgsqlDataSource source, KnownModels mode
             from prediction p
             left join label l on l.prediction_id = p.prediction_id and l.row = p.row
             where p.model = $1 and ($2::timestamptz is null or p.time >= $2) and ($3::timestamptz is null or p.time < $3)
+              and p.shadow_of is null
             group by p.version, p.variant
             order by length(p.version), p.version, p.variant
             """,

@@ -17,7 +17,7 @@ internal sealed partial class LogPredictions(
         var records = LoggedRecord.Parse(batch, time.GetUtcNow());
         await months.EnsureAsync(records.Select(r => r.Time), ct);
         var layoutIds = new Dictionary<string, int>();
-        foreach (var layout in records.Select(r => r.Layout).DistinctBy(Key))
+        foreach (var layout in records.Where(r => !r.IsFailure).Select(r => r.Layout).DistinctBy(Key))
         {
             layoutIds[Key(layout)] = await layouts.IdOfAsync(layout, ct);
         }
@@ -27,13 +27,15 @@ internal sealed partial class LogPredictions(
             {
                 if (!await inbox.TryEnterAsync(transaction, PredictionsLoggedConsumer.Name, batchId, ct)) return null;
                 var unseen = await EnterAsync(transaction, records, ct);
-                await CopyAsync(transaction, unseen, layoutIds, ct);
+                await CopyAsync(transaction, unseen.Where(r => !r.IsFailure), layoutIds, ct);
+                await FailedRecords.AddAsync(transaction, [.. unseen.Where(r => r.IsFailure)], ct);
                 return unseen;
             },
             ct);
         if (added is null) return;
 
         metrics.Logged.Add(added.Sum(r => r.Record.Predictions.Count));
+        metrics.Failures.Add(added.Count(r => r.IsFailure));
         metrics.RepeatedRecords.Add(records.Count - added.Count);
         if (added.Count < records.Count) LogRepeated(batchId, records.Count - added.Count);
     }
@@ -62,13 +64,13 @@ internal sealed partial class LogPredictions(
     }
 
     private static async Task CopyAsync(
-        NpgsqlTransaction transaction, List<LoggedRecord> records, Dictionary<string, int> layoutIds, CancellationToken ct)
+        NpgsqlTransaction transaction, IEnumerable<LoggedRecord> records, Dictionary<string, int> layoutIds, CancellationToken ct)
     {
         // A transaction that has begun has its connection.
         await using var copy = await transaction.Connection!.BeginBinaryImportAsync(
             """
             copy prediction (prediction_id, row, time, model, version, variant, prediction, layout_id, numbers, texts,
-                subject_hash, latency_micros, mode) from stdin (format binary)
+                subject_hash, latency_micros, mode, flags, shadow_of, sampling_rate) from stdin (format binary)
             """,
             ct);
         foreach (var logged in records)
@@ -90,6 +92,9 @@ internal sealed partial class LogPredictions(
                 await copy.WriteAsync(record.SubjectHash, NpgsqlDbType.Text, ct);
                 await copy.WriteAsync(record.LatencyMicros, NpgsqlDbType.Bigint, ct);
                 await copy.WriteAsync(record.Mode, NpgsqlDbType.Text, ct);
+                await copy.WriteAsync(logged.Flags, NpgsqlDbType.Array | NpgsqlDbType.Text, ct);
+                await copy.WriteAsync(logged.ShadowOf, NpgsqlDbType.Uuid, ct);
+                await copy.WriteAsync(logged.SamplingRate, NpgsqlDbType.Double, ct);
             }
         }
 

@@ -48,7 +48,11 @@ internal sealed record LoggedRecord(Guid Id, DateTimeOffset Time, PredictionReco
         return record switch
         {
             _ when record.PredictionId.Length != 16 => "prediction_id must have 16 bytes",
-            _ when record.Model.Length == 0 || record.Version.Length == 0 => "model and version must be given",
+            _ when record.Model.Length == 0 || (record.Version.Length == 0 && record.Failure.Length == 0) =>
+                "model and version must be given",
+            _ when record.Failure.Length > 0 && record.Predictions.Count > 0 => "a failed one has no predictions",
+            _ when record.ShadowOf.Length is not (0 or 16) => "shadow_of must have 16 bytes or none",
+            _ when record.SamplingRate is not (>= 0 and <= 1) => "sampling_rate must be between 0 and 1",
             _ when !Micros.IsTime(record.TimeMicros)
                 || Micros.ToTime(record.TimeMicros) < Earliest
                 || Micros.ToTime(record.TimeMicros) > now + ClockSkew =>
@@ -78,6 +82,16 @@ internal sealed record LoggedRecord(Guid Id, DateTimeOffset Time, PredictionReco
             : null;
     }
 
+    public bool IsFailure => Record.Failure.Length > 0;
+
+    /// <summary>What was noticed; null where nothing was.</summary>
+    public string[]? Flags => Record.Flags.Count == 0 ? null : [.. Record.Flags.Select(WithoutNul)];
+
+    public Guid? ShadowOf => Record.ShadowOf.IsEmpty ? null : new Guid(Record.ShadowOf.Span, bigEndian: true);
+
+    /// <summary>Below 1; null where all such requests are logged.</summary>
+    public double? SamplingRate => Record.SamplingRate is > 0 and < 1 ? Record.SamplingRate : null;
+
     /// <summary>The numbers of row <paramref name="row"/> in the layout's order; NaN where missing.</summary>
     public double[] Numbers(int row) =>
         [.. Columns.Where(c => !IsText(c)).Select(c => IsMissing(c, row) ? double.NaN : Number(c, row))];
@@ -93,8 +107,10 @@ internal sealed record LoggedRecord(Guid Id, DateTimeOffset Time, PredictionReco
     private static bool IsMissing(Column column, int row) =>
         column.Missing.Length > 0 && (column.Missing[row / 8] >> (row % 8) & 1) == 1;
 
+    private static string Text(Column column, int row) => WithoutNul(column.Texts.Values[row]);
+
     // PostgreSQL keeps no NUL, and one caller's odd text must not hold up a batch of others.
-    private static string Text(Column column, int row) => column.Texts.Values[row].Replace('\0', '\uFFFD');
+    private static string WithoutNul(string text) => text.Replace('\0', '\uFFFD');
 
     private static double Number(Column column, int row) => column.ValuesCase switch
     {
