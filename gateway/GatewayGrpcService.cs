@@ -54,6 +54,9 @@ internal sealed class GatewayGrpcService(
                     Arm = c.Arm,
                     Version = c.Version,
                     Requests = c.Requests,
+                    Outside = c.Outside,
+                    HeldOut = c.HeldOut,
+                    Forced = c.Forced,
                 }),
             },
         });

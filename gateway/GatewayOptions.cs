@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using MlOps.Numerics.Assignment;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Gateway;
@@ -24,6 +25,17 @@ internal sealed record GatewayOptions
 
     /// <summary>JSON file of traffic policies that the API cannot change; read again when it changes. Empty: none.</summary>
     public string PolicyFile { get; init; } = "";
+
+    /// <summary>Share, 0 to 1, of all subjects that takes part in no experiment; a holdout in the policy file stands before it.</summary>
+    [Range(0.0, 1.0)]
+    public double HoldoutShare { get; init; }
+
+    /// <summary>Seed of the holdout's hash: the same seed holds the same subjects out.</summary>
+    [Required, MaxLength(255)]
+    public string HoldoutSalt { get; init; } = "holdout";
+
+    /// <summary>Both of these.</summary>
+    public Holdout Holdout => new(HoldoutSalt, HoldoutShare);
 
     /// <summary>How often the policy file is looked at; a change is taken once it stands still for as long.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "00:10:00")]

@@ -10,6 +10,9 @@ namespace MlOps.Gateway.Routes;
 /// <summary>Every public path of every service, on one address; whatever else is asked gets an answer that names what exists.</summary>
 internal static class PlatformRoutes
 {
+    // The server reads headers as UTF-8; a subject that is no ASCII goes on as it came.
+    private static readonly HttpClientConfig Client = new() { RequestHeaderEncoding = "utf-8" };
+
     public static void AddPlatformRoutes(this WebApplicationBuilder builder)
     {
         var options = builder.Configuration.GetSection("Gateway").Get<GatewayOptions>() ?? new GatewayOptions();
@@ -68,6 +71,7 @@ internal static class PlatformRoutes
         {
             ClusterId = GrpcCluster(service),
             Destinations = Destinations(service.Addresses(configuration, "grpc")),
+            HttpClient = Client,
             HttpRequest = new ForwarderRequestConfig
             {
                 Version = HttpVersion.Version20,
@@ -80,6 +84,7 @@ internal static class PlatformRoutes
         {
             ClusterId = RestCluster(service),
             Destinations = Destinations(service.Addresses(configuration, "http")),
+            HttpClient = Client,
             HttpRequest = new ForwarderRequestConfig
             {
                 Version = HttpVersion.Version11,

@@ -1,14 +1,15 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.IO.Compression;
 using System.Text;
+using MlOps.Gateway.Splits.Subjects;
 
 namespace MlOps.Gateway.Splits;
 
 /// <summary>
 /// Reads the model's name out of the first message of a gRPC call, whose requests all carry it in field 1 and a version in
-/// field 2. What is read depends on the message's bytes alone, not on how the network cut them: its first 4 KiB, or,
-/// where those hold no name, its first 64 KiB. Of a repeated field the last one counts, as in protobuf.
+/// field 2, and the subject where the body holds it. What is read depends on the message's bytes alone, not on how the network
+/// cut them: its first 4 KiB, or, where those hold no name and for the subject, its first 64 KiB. Of a repeated field the last
+/// one counts, as in protobuf.
 /// </summary>
 internal static class FirstMessage
 {
@@ -65,18 +66,28 @@ internal static class FirstMessage
         }
     }
 
+    /// <summary>Reads the subject, once <see cref="Look"/> has found the model; false where the bytes so far do not decide.</summary>
+    public static bool TryFindSubject(
+        in ReadOnlySequence<byte> received, bool isAll, string? encoding, bool isByRows, SubjectField field,
+        ref SubjectText subject)
+    {
+        Span<byte> header = stackalloc byte[HeaderBytes];
+        received.Slice(0, HeaderBytes).CopyTo(header);
+        var wanted = (int)Math.Min(BinaryPrimitives.ReadUInt32BigEndian(header[1..]), FarBytes);
+        if (received.Length - HeaderBytes < wanted && !isAll) return false;
+
+        var message = received.Slice(HeaderBytes, Math.Min(wanted, received.Length - HeaderBytes));
+        using var span = ContiguousBytes.Of(message, header[0] == 1 ? encoding ?? "" : null, FarBytes);
+        if (isByRows) RowsSubject.Find(span.Bytes, field, ref subject);
+        else InferSubject.Find(span.Bytes, field, ref subject);
+        return true;
+    }
+
     private static Outcome Read(
         in ReadOnlySequence<byte> message, bool isCompressed, string? encoding, int limit, Span<char> name, out int length)
     {
-        if (isCompressed) return Scan(Inflate(message, encoding, limit), name, out length);
-        if (message.IsSingleSegment) return Scan(message.FirstSpan, name, out length);
-
-        // The server's buffers are as small as the near limit, so a message often lies across two of them.
-        var copy = ArrayPool<byte>.Shared.Rent((int)message.Length);
-        message.CopyTo(copy);
-        var outcome = Scan(copy.AsSpan(0, (int)message.Length), name, out length);
-        ArrayPool<byte>.Shared.Return(copy);
-        return outcome;
+        using var span = ContiguousBytes.Of(message, isCompressed ? encoding ?? "" : null, limit);
+        return Scan(span.Bytes, name, out length);
     }
 
     /// <summary>Walks the fields of a protobuf message that may be cut off at its end.</summary>
@@ -85,84 +96,18 @@ internal static class FirstMessage
         length = 0;
         ReadOnlySpan<byte> found = default;
         bool isNamed = false, namesVersion = false;
-        while (TryReadVarint(ref message, out var tag) && tag >> 3 != 0)
+        var fields = new ProtoFields(message);
+        while (fields.Next())
         {
-            ulong size;
-            switch (tag & 7)
-            {
-                case 0: // variable-length number
-                    if (!TryReadVarint(ref message, out _)) message = default;
-                    continue;
-                case 1: // 8 bytes
-                    size = 8;
-                    break;
-                case 2: // length and that many bytes
-                    if (!TryReadVarint(ref message, out size)) size = ulong.MaxValue;
-                    break;
-                case 5: // 4 bytes
-                    size = 4;
-                    break;
-                default: // groups and nonsense: whatever follows cannot be told apart
-                    size = ulong.MaxValue;
-                    break;
-            }
-
-            if (tag == (2 << 3 | 2)) namesVersion = size > 0;
-            if (size > (ulong)message.Length) break;
-            if (tag == (1 << 3 | 2))
-            {
-                found = message[..(int)size];
-                isNamed = true;
-            }
-
-            message = message[(int)size..];
+            if (fields.IsDelimited(2)) namesVersion = fields.IsCut || fields.Content.Length > 0;
+            if (!fields.IsDelimited(1) || fields.IsCut) continue;
+            found = fields.Content;
+            isNamed = true;
         }
 
         if (!isNamed) return Outcome.Unread;
         if (namesVersion) return Outcome.NamesVersion;
         if (found.Length <= MaxName && Encoding.UTF8.TryGetChars(found, name, out var written)) length = written;
         return Outcome.Named;
-    }
-
-    private static bool TryReadVarint(ref ReadOnlySpan<byte> bytes, out ulong value)
-    {
-        value = 0;
-        for (var i = 0; i < bytes.Length && i < 10; i++)
-        {
-            value |= (ulong)(bytes[i] & 0x7F) << (7 * i);
-            if (bytes[i] >= 0x80) continue;
-            bytes = bytes[(i + 1)..];
-            return true;
-        }
-
-        return false;
-    }
-
-    /// <summary>The start of the message, at most <paramref name="limit"/> bytes; empty where the compression is unknown.</summary>
-    private static ReadOnlySpan<byte> Inflate(in ReadOnlySequence<byte> compressed, string? encoding, int limit)
-    {
-        using var source = new MemoryStream(compressed.ToArray());
-        using Stream? inflating = encoding switch
-        {
-            "gzip" => new GZipStream(source, CompressionMode.Decompress),
-            // gRPC's deflate is zlib's format (RFC 1950).
-            "deflate" => new ZLibStream(source, CompressionMode.Decompress),
-            _ => null,
-        };
-        if (inflating is null) return default;
-
-        var inflated = new byte[limit];
-        var length = 0;
-        try
-        {
-            int read;
-            while (length < limit && (read = inflating.Read(inflated, length, limit - length)) > 0) length += read;
-        }
-        catch (InvalidDataException)
-        {
-            // Cut off or broken: what came out before stands, and the service judges the rest.
-        }
-
-        return inflated.AsSpan(0, length);
     }
 }

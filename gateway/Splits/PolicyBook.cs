@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using MlOps.ServiceDefaults;
 using Npgsql;
 
@@ -7,7 +8,8 @@ namespace MlOps.Gateway.Splits;
 /// This replica's policies: an immutable snapshot that requests read without a lock, replaced as a whole. The policy file's
 /// stand before those stored, which come into force again where the file no longer has the model.
 /// </summary>
-internal sealed class PolicyBook(NpgsqlDataSource source, AssignmentCounts counts, GatewayMetrics metrics) : IDisposable
+internal sealed class PolicyBook(
+    NpgsqlDataSource source, AssignmentCounts counts, GatewayMetrics metrics, IOptions<GatewayOptions> options) : IDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
     private volatile PolicySnapshot _current = PolicySnapshot.Empty;
@@ -20,7 +22,7 @@ internal sealed class PolicyBook(NpgsqlDataSource source, AssignmentCounts count
     /// <summary>The policy file whose policies are in force.</summary>
     public PolicyFile File => _file;
 
-    /// <summary>Models whose stored policy the policy file's stands before.</summary>
+    /// <summary>Models whose stored policy the policy file's stands before: of the same model, or in the same part of a layer.</summary>
     public IReadOnlyList<string> Overridden => _overridden;
 
     /// <exception cref="NotFoundException">TRAFFIC_POLICY_NOT_FOUND.</exception>
@@ -84,9 +86,20 @@ internal sealed class PolicyBook(NpgsqlDataSource source, AssignmentCounts count
     private void Publish(long revision)
     {
         var byFile = _file.Policies.Select(p => p.Model).ToHashSet(StringComparer.Ordinal);
-        _overridden = [.. _stored.Select(p => p.Model).Where(byFile.Contains)];
-        var policies = _file.Policies.Concat(_stored.Where(p => !byFile.Contains(p.Model)));
-        _current = new PolicySnapshot(revision, policies.Select(p => new Split(p, counts)));
+        var layers = _file.Policies.Select(p => p.Layer).OfType<PolicyLayer>().ToLookup(l => l.Name, StringComparer.Ordinal);
+        var (behind, inForce) = _stored.Aggregate(
+            (Behind: new List<string>(), InForce: new List<TrafficPolicy>(_file.Policies)),
+            (all, policy) =>
+            {
+                var isBehind = byFile.Contains(policy.Model)
+                    || (policy.Layer is { } layer && layers[layer.Name].Any(layer.Overlaps));
+                if (isBehind) all.Behind.Add(policy.Model);
+                else all.InForce.Add(policy);
+                return all;
+            });
+        _overridden = behind;
+        var holdout = _file.Holdout ?? options.Value.Holdout;
+        _current = new PolicySnapshot(revision, inForce.Select(p => new Split(p, counts, holdout)));
     }
 
     private Task<long> LatestAsync(CancellationToken ct) => source.QueryFirstOrDefaultAsync(

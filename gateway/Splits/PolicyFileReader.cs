@@ -1,13 +1,17 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using MlOps.Numerics.Assignment;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Gateway.Splits;
 
-/// <summary>The policies of a file that breaks no rule, and the SHA-256 of its bytes in hex.</summary>
-internal sealed record PolicyFile(IReadOnlyList<TrafficPolicy> Policies, string Digest)
+/// <summary>
+/// The policies of a file that breaks no rule, its holdout (null: the gateway's own setting counts), and the SHA-256 of its
+/// bytes in hex.
+/// </summary>
+internal sealed record PolicyFile(IReadOnlyList<TrafficPolicy> Policies, Holdout? Holdout, string Digest)
 {
-    public static PolicyFile None { get; } = new([], "");
+    public static PolicyFile None { get; } = new([], null, "");
 }
 
 /// <summary>
@@ -34,9 +38,11 @@ internal static class PolicyFileReader
             using var document = JsonDocument.Parse(WithoutMark(json), Lenient);
             var file = new JsonFields(document.RootElement, "", violations);
             var policies = file.Array("policies").Select((p, i) => Policy(p, $"policies[{i}]", writtenAt, violations)).ToArray();
+            var holdout = file.Object("holdout") is { } found ? ReadHoldout(found, violations) : null;
             file.RefuseOthers();
             CheckModels(policies, violations);
-            return violations.Any ? null : new PolicyFile(policies, DigestOf(json.Span));
+            CheckLayers(policies, violations);
+            return violations.Any ? null : new PolicyFile(policies, holdout, DigestOf(json.Span));
         }
         catch (JsonException e)
         {
@@ -55,7 +61,12 @@ internal static class PolicyFileReader
             fields.Text("model"),
             [.. fields.Array("arms").Select((a, i) => Arm(a, $"{path}.arms[{i}]", forms))],
             fields.Text("salt"), fields.Number("coverage") ?? 1, fields.Text("subject_header"), 0, writtenAt)
-        { Owner = PolicyOwner.File }.WithDefaults();
+        {
+            SubjectInput = fields.Text("subject_input"),
+            SubjectJson = fields.Text("subject_json"),
+            Layer = fields.Object("layer") is { } layer ? Layer(layer, $"{path}.layer", forms) : null,
+            Owner = PolicyOwner.File,
+        }.WithDefaults();
         fields.RefuseOthers();
 
         var rules = new Violations();
@@ -73,6 +84,36 @@ internal static class PolicyFileReader
         var arm = new PolicyArm(fields.Text("name"), fields.Text("version"), fields.Number("weight") ?? double.NaN);
         fields.RefuseOthers();
         return arm;
+    }
+
+    private static PolicyLayer Layer(JsonElement element, string path, Violations violations)
+    {
+        var fields = new JsonFields(element, path, violations);
+        var layer = new PolicyLayer(fields.Text("name"), fields.Number("start") ?? double.NaN, fields.Number("end") ?? double.NaN);
+        fields.RefuseOthers();
+        return layer;
+    }
+
+    private static Holdout ReadHoldout(JsonElement element, Violations violations)
+    {
+        var fields = new JsonFields(element, "holdout", violations);
+        var (share, salt) = (fields.Number("share"), fields.Text("salt"));
+        fields.RefuseOthers();
+        violations.AddIf(share is not (>= 0 and <= 1), "holdout.share", "must be between 0 and 1");
+        violations.AddIf(salt.Length > 255, "holdout.salt", "at most 255 characters");
+        return new Holdout(salt.Length > 0 ? salt : "holdout", share ?? 0);
+    }
+
+    private static void CheckLayers(TrafficPolicy[] policies, Violations violations)
+    {
+        // In order of their starts only neighbours can overlap.
+        var byLayer = policies.Select((p, i) => (p.Layer, i)).Where(p => p.Layer is not null).GroupBy(p => p.Layer?.Name);
+        foreach (var (one, other) in byLayer.Select(l => l.OrderBy(p => p.Layer?.Start).ToArray()).SelectMany(l => l.Zip(l.Skip(1))))
+        {
+            violations.AddIf(
+                one.Layer?.Overlaps(other.Layer) == true,
+                $"policies[{other.i}].layer", $"overlaps that of policies[{one.i}]; experiments of a layer must not");
+        }
     }
 
     private static void CheckModels(TrafficPolicy[] policies, Violations violations)

@@ -12,7 +12,12 @@ internal static class PolicyWire
         policy.Coverage == 0 && !policy.HasCoverage ? 1 : policy.Coverage,
         policy.SubjectHeader,
         policy.Revision,
-        default);
+        default)
+    {
+        SubjectInput = policy.SubjectInput,
+        SubjectJson = policy.SubjectJson,
+        Layer = policy.Layer is { } layer ? new PolicyLayer(layer.Name, layer.Start, layer.End) : null,
+    };
 
     public static Wire.TrafficPolicy ToWire(TrafficPolicy policy) => new()
     {
@@ -25,6 +30,9 @@ internal static class PolicyWire
         Coverage = policy.Coverage,
         HasCoverage = true,
         SubjectHeader = policy.SubjectHeader,
+        SubjectInput = policy.SubjectInput,
+        SubjectJson = policy.SubjectJson,
+        Layer = policy.Layer is { } layer ? new Wire.Layer { Name = layer.Name, Start = layer.Start, End = layer.End } : null,
         Revision = policy.Revision,
         UpdatedAtMicros = Micros(policy.UpdatedAt),
         Owner = policy.Owner,

@@ -12,6 +12,7 @@ internal sealed partial class PutTrafficPolicy(TrafficPolicyChanges changes, Pol
     /// <exception cref="InvalidRequestException">TRAFFIC_POLICY_INVALID, with every broken rule.</exception>
     /// <exception cref="ConflictException">
     /// TRAFFIC_POLICY_CHANGED: the revision is another by now. TRAFFIC_POLICY_FILE_OWNED: the policy file has the model.
+    /// LAYER_RANGE_TAKEN: another model's experiment has some of the part of the layer.
     /// </exception>
     public async Task<TrafficPolicy> RunAsync(TrafficPolicy wanted, string actor, string reason, CancellationToken ct)
     {
@@ -30,23 +31,40 @@ internal sealed partial class PutTrafficPolicy(TrafficPolicyChanges changes, Pol
         return stored;
     }
 
-    private static async Task<TrafficPolicy?> StoreAsync(TrafficPolicyChanges.Turn turn, TrafficPolicy policy, CancellationToken ct)
+    private async Task<TrafficPolicy?> StoreAsync(TrafficPolicyChanges.Turn turn, TrafficPolicy policy, CancellationToken ct)
     {
+        await CheckLayerAsync(turn, policy, ct);
         var stored = policy with { Revision = turn.Revision, UpdatedAt = turn.At };
         await turn.Transaction.ExecuteAsync(
             """
-            insert into traffic_policy (model, revision, arms, salt, coverage, subject_header, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7)
+            insert into traffic_policy (
+                model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             on conflict (model) do update set
                 revision = excluded.revision, arms = excluded.arms, salt = excluded.salt, coverage = excluded.coverage,
-                subject_header = excluded.subject_header, updated_at = excluded.updated_at
+                subject_header = excluded.subject_header, updated_at = excluded.updated_at,
+                subject_input = excluded.subject_input, subject_json = excluded.subject_json, layer = excluded.layer
             """,
             [
                 stored.Model, stored.Revision, TrafficPolicyChanges.Json(stored.Arms), stored.Salt, stored.Coverage,
-                stored.SubjectHeader, stored.UpdatedAt,
+                stored.SubjectHeader, stored.UpdatedAt, stored.SubjectInput, stored.SubjectJson, TrafficPolicyChanges.Json(stored.Layer),
             ],
             ct);
         return stored;
+    }
+
+    // Changes come one after the other, so nobody else takes the range meanwhile.
+    private async Task CheckLayerAsync(TrafficPolicyChanges.Turn turn, TrafficPolicy policy, CancellationToken ct)
+    {
+        if (policy.Layer is not { } layer) return;
+        var stored = await TrafficPolicyChanges.InLayerAsync(turn.Transaction, layer.Name, ct);
+        var other = stored.Concat(book.File.Policies).FirstOrDefault(p => p.Model != policy.Model && layer.Overlaps(p.Layer));
+        if (other?.Layer is { } taken)
+        {
+            throw new ConflictException(
+                "LAYER_RANGE_TAKEN",
+                $"The model {other.Model} has [{taken.Start:R}, {taken.End:R}) of the layer {taken.Name}; experiments of a layer must not overlap.");
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Traffic of {Model} is split by revision {Revision}: {Arms}")]

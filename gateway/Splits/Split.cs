@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Primitives;
+using MlOps.Gateway.Splits.Subjects;
 using MlOps.Numerics.Assignment;
 
 namespace MlOps.Gateway.Splits;
@@ -8,52 +8,93 @@ namespace MlOps.Gateway.Splits;
 /// <summary>A policy made ready for requests: choosing an arm allocates nothing and gives the same arm for the same subject.</summary>
 internal sealed class Split
 {
-    private readonly double[] _weights;
+    // Requests without any name are numbered, differently in every process.
+    private static readonly string Nameless = Convert.ToHexString(RandomNumberGenerator.GetBytes(8));
+    private static long _nameless;
+
+    private readonly SplitRule _rule;
     private readonly SplitArm[] _arms;
 
-    public Split(TrafficPolicy policy, AssignmentCounts counts)
+    public Split(TrafficPolicy policy, AssignmentCounts counts, Holdout? holdout = null)
     {
         Policy = policy;
-        _weights = [.. policy.Arms.Select(a => a.Weight)];
-        _arms = [.. policy.Arms.Select(a => new SplitArm(policy.Model, a, counts))];
+        SubjectField = SubjectField.Of(policy);
+        ReadsOwnHeader = policy.SubjectHeader != TrafficPolicy.DefaultSubjectHeader;
+        _rule = new SplitRule(
+            policy.Salt, [.. policy.Arms.Select(a => a.Weight)], policy.Coverage,
+            policy.Layer is { } layer ? new LayerRange(layer.Name, layer.Start, layer.End) : null,
+            // A policy of one arm is no experiment that anybody could be held out of.
+            policy.Arms.Count > 1 && holdout is { Share: > 0 } ? holdout : null);
+        _arms = [.. policy.Arms.Select((a, i) => new SplitArm(policy.Model, a, isFirst: i == 0, counts))];
     }
 
     public TrafficPolicy Policy { get; }
 
-    /// <summary>True when the subject comes in another header than the usual one.</summary>
-    public bool ReadsOwnHeader => Policy.SubjectHeader != TrafficPolicy.DefaultSubjectHeader;
+    /// <summary>Where the body holds the subject; null: only the header counts.</summary>
+    public SubjectField? SubjectField { get; }
 
-    /// <summary>The arm of a subject; one without a name gets a place of its own for this request only.</summary>
-    public SplitArm Choose(string? subject)
+    /// <summary>True when the subject comes in another header than the usual one.</summary>
+    public bool ReadsOwnHeader { get; }
+
+    public bool HasSubject(IHeaderDictionary headers) => !StringValues.IsNullOrEmpty(headers[Policy.SubjectHeader]);
+
+    /// <summary>The arm of a subject; a request without one has its id instead, and one without an id a place of its own.</summary>
+    public Assignment Choose(ReadOnlySpan<char> subject)
     {
-        var bucket = string.IsNullOrEmpty(subject)
-            ? RandomNumberGenerator.GetInt32(10_000) / 10_000.0
-            : SubjectHash.Bucket(Policy.Salt, subject);
-        var arm = ArmRanges.Choose(_weights, Policy.Coverage, bucket);
-        return _arms[Math.Max(arm, 0)];
+        if (subject.IsEmpty) return ChooseNameless();
+        var placement = _rule.Place(subject);
+        return _arms[placement.Arm].By(Assignment.ReasonOf(placement.Reason));
+    }
+
+    /// <summary>Null: there is no arm of that name.</summary>
+    public SplitArm? Find(ReadOnlySpan<char> arm)
+    {
+        foreach (var candidate in _arms)
+        {
+            if (arm.SequenceEqual(candidate.Policy.Name)) return candidate;
+        }
+
+        return null;
+    }
+
+    private Assignment ChooseNameless()
+    {
+        Span<char> name = stackalloc char[Nameless.Length + 20];
+        Nameless.CopyTo(name);
+        Interlocked.Increment(ref _nameless).TryFormat(name[Nameless.Length..], out var digits, default, null);
+        return Choose(name[..(Nameless.Length + digits)]);
     }
 }
 
 /// <summary>An arm with everything a request needs of it at hand.</summary>
-internal sealed class SplitArm(string model, PolicyArm arm, AssignmentCounts counts)
+internal sealed class SplitArm
 {
-    private readonly AssignmentCounts.Count _count = counts.Of(model, arm.Name, arm.Version);
-    private readonly TagList _tags = new([new("model", model), new("arm", arm.Name), new("version", arm.Version)]);
+    private static readonly AssignmentReason[] Reasons = Enum.GetValues<AssignmentReason>();
+    private readonly Assignment[] _assignments;
 
-    public StringValues Variant { get; } = arm.Name;
-
-    public StringValues Version { get; } = arm.Version;
-
-    public void Record(GatewayMetrics metrics)
+    public SplitArm(string model, PolicyArm arm, bool isFirst, AssignmentCounts counts)
     {
-        _count.Add();
-        metrics.Assignments.Add(1, in _tags);
+        Model = model;
+        Policy = arm;
+        Variant = arm.Name;
+        Version = arm.Version;
+        Tier = isFirst ? "stable" : "canary";
+        Count = counts.Of(model, arm.Name, arm.Version);
+        _assignments = [.. Reasons.Select(r => new Assignment(this, r))];
     }
 
-    public void Describe(Activity activity)
-    {
-        activity.SetTag("mlops.model", model);
-        activity.SetTag("mlops.variant", arm.Name);
-        activity.SetTag("mlops.version", arm.Version);
-    }
+    public string Model { get; }
+
+    public PolicyArm Policy { get; }
+
+    public StringValues Variant { get; }
+
+    public StringValues Version { get; }
+
+    /// <summary>The first arm is the one that must go on when there is too much to do.</summary>
+    public StringValues Tier { get; }
+
+    public AssignmentCounts.Count Count { get; }
+
+    public Assignment By(AssignmentReason reason) => _assignments[(int)reason];
 }

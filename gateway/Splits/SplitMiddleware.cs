@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Diagnostics;
-using Outcome = MlOps.Gateway.Splits.FirstMessage.Outcome;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace MlOps.Gateway.Splits;
 
@@ -11,75 +12,114 @@ namespace MlOps.Gateway.Splits;
 internal sealed partial class SplitMiddleware(
     RequestDelegate next, PolicyBook book, GatewayMetrics metrics, ILogger<SplitMiddleware> logger)
 {
-    /// <summary>The calls whose requests carry the model in field 1 and its version in field 2; true: they are predictions.</summary>
-    private static readonly FrozenDictionary<string, bool> GrpcMethods = new Dictionary<string, bool>
+    /// <summary>The calls whose requests carry the model in field 1 and its version in field 2.</summary>
+    private static readonly FrozenDictionary<string, SplitCall> Calls = new Dictionary<string, SplitCall>
     {
-        ["/inference.GRPCInferenceService/ModelInfer"] = true,
-        ["/inference.GRPCInferenceService/ModelStreamInfer"] = true,
-        ["/inference.GRPCInferenceService/ModelReady"] = false,
-        ["/inference.GRPCInferenceService/ModelMetadata"] = false,
-        ["/inference.GRPCInferenceService/ModelConfig"] = false,
-        ["/inference.GRPCInferenceService/ModelStatistics"] = false,
-        ["/mlops.inference.v1.InferenceService/Predict"] = true,
+        ["/inference.GRPCInferenceService/ModelInfer"] = new(IsPrediction: true),
+        ["/inference.GRPCInferenceService/ModelStreamInfer"] = new(IsPrediction: true),
+        ["/inference.GRPCInferenceService/ModelReady"] = new(IsPrediction: false),
+        ["/inference.GRPCInferenceService/ModelMetadata"] = new(IsPrediction: false),
+        ["/inference.GRPCInferenceService/ModelConfig"] = new(IsPrediction: false),
+        ["/inference.GRPCInferenceService/ModelStatistics"] = new(IsPrediction: false),
+        ["/mlops.inference.v1.InferenceService/Predict"] = new(IsPrediction: true, IsByRows: true),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     public Task InvokeAsync(HttpContext http)
     {
-        http.Request.Headers.Remove(SplitHeaders.Version);
-        http.Request.Headers.Remove(SplitHeaders.Variant);
+        var headers = http.Request.Headers;
+        SplitHeaders.Strip(headers);
 
         var policies = book.Current;
+        if (policies.IsEmpty) return next(http);
         // ASP.NET Core's paths are never null once there is a request.
         var path = http.Request.Path.Value!;
-        if (policies.IsEmpty) return next(http);
-        if (GrpcMethods.TryGetValue(path, out var isPrediction)) return SplitGrpcAsync(http, policies, isPrediction);
+        if (Calls.TryGetValue(path, out var call)) return SplitCallAsync(http, policies, call);
+        if (Find(path, headers, policies) is not { } split) return next(http);
 
-        if (ModelPath.TryRead(path, out var model, out var namesVersion) && !namesVersion && policies.Find(model) is { } split)
-        {
-            Assign(http, split, isPrediction: HttpMethods.IsPost(http.Request.Method));
-        }
-
+        var isPrediction = HttpMethods.IsPost(http.Request.Method);
+        if (isPrediction && split.SubjectField is not null && !split.HasSubject(headers)) return SplitRestAsync(http, split);
+        Assign(http, split, bodySubject: null, isPrediction);
         return next(http);
     }
 
-    private async Task SplitGrpcAsync(HttpContext http, PolicySnapshot policies, bool isPrediction)
+    private static Split? Find(string path, IHeaderDictionary headers, PolicySnapshot policies)
     {
-        try
+        if (ModelPath.TryRead(path, out var model, out var namesVersion)) return namesVersion ? null : policies.Find(model);
+        return path.Equals("/invocations", StringComparison.OrdinalIgnoreCase) ? policies.Find(headers[SplitHeaders.Model].ToString()) : null;
+    }
+
+    private async Task SplitCallAsync(HttpContext http, PolicySnapshot policies, SplitCall call)
+    {
+        // The forwarder does so for gRPC as well, but from the first read on it is too late.
+        if (http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
         {
-            var (outcome, split) = await MessagePeek.LookAsync(http, policies, http.RequestAborted);
-            if (split is not null) Assign(http, split, isPrediction);
-            else if (outcome == Outcome.Unread) NoteUnread(http);
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
-        {
-            // The client is gone before its first message was here; nobody waits for an answer.
-            LogGone(http.Request.Path);
-            http.Abort();
-            return;
+            size.MaxRequestBodySize = null;
+            // Lifted already; finding it fixed, the forwarder would log a warning for every call.
+            http.Features.Set<IHttpMaxRequestBodySizeFeature>(null);
         }
 
+        if (await PeekAsync(http, new CallPeek(http.Request, policies, call.IsByRows)) is not { } peeked) return;
+        if (peeked.Split is { } split) Assign(http, split, peeked.Subject, call.IsPrediction);
+        else if (peeked.IsUnread) NoteUnread();
         await next(http);
     }
 
-    private void Assign(HttpContext http, Split split, bool isPrediction)
+    private async Task SplitRestAsync(HttpContext http, Split split)
     {
-        var request = http.Request.Headers;
-        var arm = split.Choose(request[split.Policy.SubjectHeader]);
-        // Inference logs the hash of the subject under its usual name, whichever header the policy reads it from.
-        if (split.ReadsOwnHeader) request[TrafficPolicy.DefaultSubjectHeader] = request[split.Policy.SubjectHeader];
-        request[SplitHeaders.Version] = arm.Version;
-        request[SplitHeaders.Variant] = arm.Variant;
-        http.Features.Set(arm);
-        if (isPrediction) arm.Record(metrics);
-        if (Activity.Current is { IsAllDataRequested: true } activity) arm.Describe(activity);
+        // The caller asks for it.
+        if (await PeekAsync(http, new RestPeek(http.Request, split, split.SubjectField!)) is not { } peeked) return;
+        Assign(http, split, peeked.Subject, isPrediction: true);
+        await next(http);
     }
 
-    private void NoteUnread(HttpContext http)
+    // Null: the client is gone, nobody waits for an answer.
+    private async ValueTask<Peeked?> PeekAsync<TPeek>(HttpContext http, TPeek peek) where TPeek : struct, IPeek
+    {
+        try
+        {
+            return await BodyPeek.LookAsync(http, peek, http.RequestAborted);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException and not BadHttpRequestException)
+        {
+            LogGone(http.Request.Path);
+            http.Abort();
+            return null;
+        }
+    }
+
+    private void Assign(HttpContext http, Split split, string? bodySubject, bool isPrediction)
+    {
+        var headers = http.Request.Headers;
+        var subject = bodySubject ?? SplitHeaders.One(headers[split.Policy.SubjectHeader]);
+        var assignment = split.Choose(string.IsNullOrEmpty(subject) ? SplitHeaders.One(headers[SplitHeaders.RequestId]) : subject);
+        // Inference logs the hash of the subject under its usual name, wherever the policy reads it from.
+        if (bodySubject is not null) PassOn(headers, bodySubject);
+        else if (split.ReadsOwnHeader) headers[TrafficPolicy.DefaultSubjectHeader] = subject;
+        headers[SplitHeaders.Version] = assignment.Arm.Version;
+        headers[SplitHeaders.Variant] = assignment.Arm.Variant;
+        headers[SplitHeaders.Tier] = assignment.Arm.Tier;
+        http.Features.Set(assignment);
+        if (isPrediction) assignment.Record(metrics);
+        if (Activity.Current is { IsAllDataRequested: true } activity) assignment.Describe(activity);
+    }
+
+    // A subject out of a body may hold what no header can.
+    private static void PassOn(IHeaderDictionary headers, string subject)
+    {
+        if (subject.AsSpan().ContainsAnyInRange('\0', '\x1F') || subject.Contains('\x7F')) headers.Remove(TrafficPolicy.DefaultSubjectHeader);
+        else headers[TrafficPolicy.DefaultSubjectHeader] = subject;
+    }
+
+    private void NoteUnread()
     {
         metrics.Unread.Add(1);
-        Activity.Current?.SetTag("mlops.split", "unread");
+        Activity.Current?.SetTag("mlops.assignment", "unread");
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "The caller of {Path} left before its first message")]
     private partial void LogGone(PathString path);
+
+    /// <summary>Whether it counts as a prediction, and whether it has rows instead of tensors.</summary>
+    private sealed record SplitCall(bool IsPrediction, bool IsByRows = false);
 }

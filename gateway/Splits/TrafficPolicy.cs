@@ -16,6 +16,15 @@ internal sealed record TrafficPolicy(
 {
     public const string DefaultSubjectHeader = "x-mlops-subject";
 
+    /// <summary>Model input whose first value in the body is the subject where the header has none; empty: none.</summary>
+    public string SubjectInput { get; init; } = "";
+
+    /// <summary>Instead of an input: a JSON pointer (RFC 6901) into the body; empty: none.</summary>
+    public string SubjectJson { get; init; } = "";
+
+    /// <summary>Null: the experiment shares its subjects with all others.</summary>
+    public PolicyLayer? Layer { get; init; }
+
     /// <summary>Who may change it: the API, or the gateway's policy file alone. The file's policies have revision 0.</summary>
     public string Owner { get; init; } = PolicyOwner.Api;
 
@@ -25,6 +34,15 @@ internal sealed record TrafficPolicy(
         Salt = Salt.Length > 0 ? Salt : Model,
         SubjectHeader = SubjectHeader.Length > 0 ? SubjectHeader.ToLowerInvariant() : DefaultSubjectHeader,
     };
+}
+
+/// <summary>
+/// The part [start, end), within 0 to 1, of a layer's subjects that takes part in the experiment. No two policies have parts of
+/// the same layer that overlap, so no subject takes part in two experiments of a layer.
+/// </summary>
+internal sealed record PolicyLayer(string Name, double Start, double End)
+{
+    public bool Overlaps(PolicyLayer? other) => other is not null && Name == other.Name && Start < other.End && other.Start < End;
 }
 
 /// <summary>The two hands that write policies.</summary>

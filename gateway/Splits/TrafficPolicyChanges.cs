@@ -12,7 +12,8 @@ namespace MlOps.Gateway.Splits;
 /// </summary>
 internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbox, TimeProvider time)
 {
-    private const string Columns = "model, revision, arms, salt, coverage, subject_header, updated_at";
+    private const string Columns =
+        "model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer";
 
     /// <summary>What a change works on: the policy before it, the number and the time it will have.</summary>
     internal sealed record Turn(NpgsqlTransaction Transaction, TrafficPolicy? Before, long Revision, DateTimeOffset At);
@@ -92,6 +93,9 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
     public static Task<List<TrafficPolicy>> AllAsync(NpgsqlDataSource source, CancellationToken ct) =>
         source.QueryAsync($"select {Columns} from traffic_policy order by model", [], Read, ct);
 
+    public static Task<List<TrafficPolicy>> InLayerAsync(NpgsqlTransaction transaction, string layer, CancellationToken ct) =>
+        transaction.QueryAsync($"select {Columns} from traffic_policy where layer ->> 'name' = $1", [layer], Read, ct);
+
     public static NpgsqlParameter Json<T>(T? value) => new()
     {
         Value = value is null ? DBNull.Value : JsonSerializer.SerializeToUtf8Bytes(value, PolicyJson.Options),
@@ -115,7 +119,12 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
     private static TrafficPolicy Read(NpgsqlDataReader r) => new(
         r.GetString(0),
         JsonSerializer.Deserialize<PolicyArm[]>(r.GetString(2), PolicyJson.Options) ?? [],
-        r.GetString(3), r.GetDouble(4), r.GetString(5), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(6));
+        r.GetString(3), r.GetDouble(4), r.GetString(5), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(6))
+    {
+        SubjectInput = r.GetString(7),
+        SubjectJson = r.GetString(8),
+        Layer = r.IsDBNull(9) ? null : JsonSerializer.Deserialize<PolicyLayer>(r.GetString(9), PolicyJson.Options),
+    };
 
     // PostgreSQL keeps no finer time, and what is answered is what is kept.
     private static DateTimeOffset Microseconds(DateTimeOffset t) => t.AddTicks(-(t.Ticks % TimeSpan.TicksPerMicrosecond));

@@ -47,7 +47,14 @@ internal static class TrafficPolicyEndpoints
         var wanted = new TrafficPolicy(
             model,
             [.. (body.Arms ?? []).Select(a => new PolicyArm(a?.Name ?? "", a?.Version ?? "", a?.Weight ?? double.NaN))],
-            body.Salt ?? "", body.Coverage ?? 1, body.SubjectHeader ?? "", guard ?? body.Revision ?? 0, default);
+            body.Salt ?? "", body.Coverage ?? 1, body.SubjectHeader ?? "", guard ?? body.Revision ?? 0, default)
+        {
+            SubjectInput = body.SubjectInput ?? "",
+            SubjectJson = body.SubjectJson ?? "",
+            Layer = body.Layer is { } layer
+                ? new PolicyLayer(layer.Name ?? "", layer.Start ?? double.NaN, layer.End ?? double.NaN)
+                : null,
+        };
         try
         {
             return Answer(await put.RunAsync(wanted, body.Actor ?? "", body.Reason ?? "", ct), http.Response);
@@ -84,7 +91,7 @@ internal static class TrafficPolicyEndpoints
         var policy = book.Current.Find(model)?.Policy;
         var found = counts.For(model, policy);
         if (policy is null && found.Count == 0) throw PolicyBook.NotFound(model);
-        return TypedResults.Ok(new AssignmentList(found.Select(c => new ArmCount(c.Arm, c.Version, c.Requests))));
+        return TypedResults.Ok(new AssignmentList(found));
     }
 
     private static Ok<TrafficPolicy> Answer(TrafficPolicy policy, HttpResponse response)
@@ -113,7 +120,9 @@ internal static class TrafficPolicyEndpoints
 
     internal sealed record PolicyBody(
         string? Model, IReadOnlyList<ArmBody?>? Arms, string? Salt, double? Coverage, string? SubjectHeader, long? Revision,
-        DateTimeOffset? UpdatedAt, string? Owner, string? Actor, string? Reason);
+        DateTimeOffset? UpdatedAt, string? Owner, string? SubjectInput, string? SubjectJson, LayerBody? Layer, string? Actor, string? Reason);
+
+    internal sealed record LayerBody(string? Name, double? Start, double? End);
 
     /// <summary>Overrides are the models whose policy, stored by the API, the file's stands before.</summary>
     internal sealed record PolicyFileAnswer(
@@ -126,6 +135,4 @@ internal static class TrafficPolicyEndpoints
     internal sealed record PolicyList(IEnumerable<TrafficPolicy> Policies);
 
     internal sealed record AssignmentList(IEnumerable<ArmCount> Counts);
-
-    internal sealed record ArmCount(string Arm, string Version, long Requests);
 }

@@ -19,6 +19,15 @@ internal static partial class TrafficPolicyRules
         violations.AddIf(policy.Coverage is not (>= 0 and <= 1), "coverage", "must be between 0 and 1");
         violations.AddIf(
             !HeaderPattern().IsMatch(policy.SubjectHeader), "subject_header", "must be a header name: 1 to 100 of letters, digits and !#$%&'*+-.^_`|~");
+        violations.AddIf(
+            policy.SubjectInput.Length > 255 || !IsPlain(policy.SubjectInput), "subject_input",
+            "must be the name of an input: at most 255 characters, none of them control characters");
+        violations.AddIf(
+            policy.SubjectJson.Length > 255 || !PointerPattern().IsMatch(policy.SubjectJson), "subject_json",
+            "must be a JSON pointer such as /parameters/user, at most 255 characters and 8 parts");
+        violations.AddIf(
+            policy.SubjectJson.Length > 0 && policy.SubjectInput.Length > 0, "subject_json", "must be empty where subject_input is given");
+        if (policy.Layer is { } layer) violations.CheckLayer(layer);
         violations.AddIf(policy.Revision < 0, "revision", "must not be negative");
         violations.CheckArms(policy.Arms);
     }
@@ -27,6 +36,14 @@ internal static partial class TrafficPolicyRules
     {
         violations.AddIf(actor.Length > 255 || !IsPlain(actor), "actor", "at most 255 characters, none of them control characters");
         violations.AddIf(reason.Length > 2000 || !IsPlain(reason), "reason", "at most 2,000 characters, none of them control characters");
+    }
+
+    private static void CheckLayer(this Violations violations, PolicyLayer layer)
+    {
+        violations.AddIf(
+            !ArmPattern().IsMatch(layer.Name), "layer.name", "1 to 64 of letters, digits, - _ and ., starting with a letter or digit");
+        violations.AddIf(layer.Start is not (>= 0 and < 1), "layer.start", "must be at least 0 and below 1");
+        violations.AddIf(!(layer.End > layer.Start && layer.End <= 1), "layer.end", "must be above the start and at most 1");
     }
 
     private static void CheckArms(this Violations violations, IReadOnlyList<PolicyArm> arms)
@@ -75,6 +92,9 @@ internal static partial class TrafficPolicyRules
     // A token of RFC 9110, section 5.6.2.
     [GeneratedRegex(@"\A[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,100}\z")]
     private static partial Regex HeaderPattern();
+
+    [GeneratedRegex(@"\A(/([^~/\x00-\x1F]|~[01])*){0,8}\z")]
+    private static partial Regex PointerPattern();
 
     [GeneratedRegex(@"\A[\x20-\x7E]{0,255}\z")]
     private static partial Regex SaltPattern();

@@ -19,7 +19,11 @@ using MlOps.TestServers;
 namespace MlOps.Gateway.Tests;
 
 /// <summary>What a service behind the gateway saw of one request.</summary>
-internal sealed record Seen(string Path, string? Version, string? Variant, string? TraceParent, byte[] Body);
+internal sealed record Seen(string Path, string? Version, string? Variant, string? TraceParent, byte[] Body)
+{
+    /// <summary>Every header, by its name in lower case; one sent twice has its values joined by a bar.</summary>
+    public required IReadOnlyDictionary<string, string> Headers { get; init; }
+}
 
 /// <summary>
 /// A real server in the place of the services: answers both prediction protocols and a two-way stream, and remembers what
@@ -96,6 +100,7 @@ internal sealed class InferencePeer : IAsyncDisposable
             model_version = Header(http, "x-mlops-model-version"),
             variant = Header(http, "x-mlops-variant"),
             subject = Header(http, "x-mlops-subject"),
+            tier = Header(http, "x-mlops-tier"),
             bytes = body.Length,
         });
     }
@@ -104,7 +109,11 @@ internal sealed class InferencePeer : IAsyncDisposable
     {
         Requests.Enqueue(new Seen(
             http.Request.Path.Value ?? "", Header(http, "x-mlops-model-version"), Header(http, "x-mlops-variant"),
-            Header(http, "traceparent"), body));
+            Header(http, "traceparent"), body)
+        {
+            Headers = http.Request.Headers.ToDictionary(
+                h => h.Key.ToLowerInvariant(), h => string.Join('|', h.Value.ToArray()), StringComparer.Ordinal),
+        });
         if (AnswersVersion) http.Response.Headers["x-mlops-model-version"] = "17";
     }
 

@@ -58,6 +58,36 @@ public sealed class PolicyFileReaderTests
         Assert.Contains(errors, e => e.Field == "policies[0].coverrage" && e.Rule.Contains("coverage", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void The_sample_breaks_no_rule()
+    {
+        var violations = new Violations();
+        var file = PolicyFileReader.Read(
+            File.ReadAllBytes(Path.Combine(TestServers.Repository.Root, "samples", "gateway", "policies.json")), Written, violations);
+        Assert.Empty(violations.Found);
+        Assert.Equal(0.05, file?.Holdout?.Share);
+        Assert.Equal(new PolicyLayer("delays", 0, 0.5), file?.Policies[0].Layer);
+    }
+
+    [Fact]
+    public void Layers_and_the_holdout_have_their_rules_too()
+    {
+        var (_, errors) = Read(
+            """
+            {
+              "holdout": { "share": 1.5, "sald": "x" },
+              "policies": [
+                { "model": "a", "arms": [{ "name": "a", "version": "1", "weight": 1 }], "layer": { "name": "l", "start": 0, "end": 0.5 } },
+                { "model": "b", "arms": [{ "name": "a", "version": "1", "weight": 1 }], "layer": { "name": "l", "start": 0.4, "end": 0.6 } },
+                { "model": "c", "arms": [{ "name": "a", "version": "1", "weight": 1 }], "layer": { "name": "m", "start": 0.9 }, "subject_json": "x" }
+              ]
+            }
+            """);
+        Assert.Equal(
+            ["holdout.sald", "holdout.share", "policies[1].layer", "policies[2].layer.end", "policies[2].subject_json"],
+            errors.Select(e => e.Field).Order(StringComparer.Ordinal));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("{")]

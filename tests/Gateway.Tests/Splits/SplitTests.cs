@@ -37,7 +37,7 @@ public sealed class SplitTests
     public void A_request_without_a_subject_gets_a_place_of_its_own_every_time()
     {
         var split = SplitAt(1);
-        var variants = Enumerable.Range(0, 2000).Select(_ => split.Choose(null).Variant.ToString()).Distinct();
+        var variants = Enumerable.Range(0, 2000).Select(_ => split.Choose(null).Arm.Variant.ToString()).Distinct();
         // Missing one of them in 2,000 draws at 10 % has a chance of 10 to the -91.
         Assert.Equal(["challenger", "champion"], variants.Order());
     }
@@ -45,7 +45,7 @@ public sealed class SplitTests
     private static HashSet<string> ChallengersAt(double coverage)
     {
         var split = SplitAt(coverage);
-        return [.. Subjects.Where(s => split.Choose(s).Variant == "challenger")];
+        return [.. Subjects.Where(s => split.Choose(s).Arm.Variant == "challenger")];
     }
 
     private static Split SplitAt(double coverage) => new(
