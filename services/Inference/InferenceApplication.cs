@@ -37,6 +37,8 @@ internal static class InferenceApplication
         builder.Services.AddHostedService(services => services.GetRequiredService<ModelSync>());
         builder.Services.AddSingleton<Journal>();
         builder.Services.AddHostedService<JournalPublisher>();
+        builder.Services.AddSingleton<MaskingKey>();
+        builder.Services.AddSingleton<Logbook>();
         builder.Services.AddSingleton<FeatureLookup>();
         builder.Services.AddSingleton<PredictRows>();
         builder.Services.AddSingleton<Predictor>();

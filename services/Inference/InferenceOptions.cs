@@ -36,9 +36,23 @@ internal sealed record InferenceOptions
     [Range(1L << 20, long.MaxValue)]
     public long ModelCacheBytes { get; init; } = 4L << 30;
 
+    /// <summary>
+    /// Key, in base64, of the hashes that stand for personal texts in the prediction log; replicas that share no storage
+    /// need the same one. Default empty: made once in the storage folder.
+    /// </summary>
+    [Required(AllowEmptyStrings = true), Base64String]
+    public string MaskingKey { get; init; } = "";
+
     /// <summary>Bytes of prediction log that may wait for the broker; beyond it the oldest are dropped. Default 256 MiB.</summary>
     [Range(64L << 10, long.MaxValue)]
     public long JournalMaxBytes { get; init; } = 256L << 20;
+
+    /// <summary>
+    /// Bytes of segments larger than a message of the broker that are kept for people; beyond it the oldest are deleted.
+    /// Default 64 MiB.
+    /// </summary>
+    [Range(0L, long.MaxValue)]
+    public long JournalRefusedBytes { get; init; } = 64L << 20;
 
     /// <summary>Bytes after which a journal segment is closed and published. Default 256 KiB.</summary>
     [Range(1 << 10, 4 << 20)]

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using Grpc.Core;
 using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
-using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference;
 
@@ -44,18 +42,10 @@ internal sealed class InferenceTelemetry : IDisposable
             new("model", model.Model), new("version", model.VersionText), new("protocol", call.Protocol));
     }
 
-    /// <summary>For exception filters: counts the failure and lets it pass.</summary>
-    public bool CountFailure(LoadedModel? model, Call call, Exception e)
+    public void CountFailure(LoadedModel? model, Call call, string code)
     {
         model?.Counts.AddFailure(_time.GetElapsedTime(call.StartedAt));
-        Count(model?.Model ?? "", model?.VersionText ?? "", call, e switch
-        {
-            DomainException domain => domain.Code,
-            RpcException rpc => rpc.Trailers.GetValue("mlops-code") ?? rpc.StatusCode.ToString().ToUpperInvariant(),
-            OperationCanceledException => "CANCELLED",
-            _ => "INTERNAL",
-        });
-        return false;
+        Count(model?.Model ?? "", model?.VersionText ?? "", call, code);
     }
 
     private void Count(string model, string version, Call call, string code) => _requests.Add(

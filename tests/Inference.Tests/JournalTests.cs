@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using MlOps.Contracts.Monitoring.V1;
 using MlOps.Inference.PredictionLog;
+using MlOps.TestServers;
 
 namespace MlOps.Inference.Tests;
 
@@ -128,11 +129,37 @@ public sealed class JournalTests : IDisposable
         Assert.Equal(0, journal.BacklogBytes);
     }
 
-    private Journal Open(InferenceOptions? options = null) => new(
+    [Fact]
+    public void What_is_set_aside_is_bounded_and_the_oldest_goes_first_also_at_the_next_start()
+    {
+        var options = new InferenceOptions { JournalRefusedBytes = 10_000 };
+        var time = new ManualTimeProvider();
+        List<string> aside = [];
+        using (var journal = Open(options, time))
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                time.Advance(TimeSpan.FromMilliseconds(1));
+                journal.Append(Framed(Record(i, 4_000)));
+                journal.Close();
+                var segment = journal.TakeOldest()!;
+                aside.Add(Path.ChangeExtension(segment.Path, JournalSegment.RefusedExtension));
+                journal.SetAside(segment);
+            }
+
+            Assert.Equal(0, journal.BacklogBytes);
+        }
+
+        Assert.Equal([false, false, false, true, true], aside.Select(File.Exists));
+        using (Open(options with { JournalRefusedBytes = 5_000 })) Assert.Equal([aside[^1]], aside.Where(File.Exists));
+        using (Open(options with { JournalRefusedBytes = 0 })) Assert.DoesNotContain(aside, File.Exists);
+    }
+
+    private Journal Open(InferenceOptions? options = null, TimeProvider? time = null) => new(
         new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Storage:Folder", (string?)_folder)]).Build(),
         Options.Create(options ?? new InferenceOptions()),
         new InferenceTelemetry(_services.GetRequiredService<IMeterFactory>(), TimeProvider.System),
-        TimeProvider.System, NullLogger<Journal>.Instance);
+        time ?? TimeProvider.System, NullLogger<Journal>.Instance);
 
     private static PredictionRecord Record(int number, int bytes = 10) => new()
     {

@@ -42,6 +42,19 @@ public sealed class PredictionLogTests(MonitoringFixture monitoring)
     }
 
     [ServerFact]
+    public async Task A_failures_record_holds_up_nothing_and_is_no_prediction()
+    {
+        var model = NewModel();
+        var failure = Records.Of(model, [], inputs: [Records.Doubles("distance", 1, 2)]);
+        failure.Failure = "INPUT_INVALID";
+        failure.Flags.Add("range:distance");
+
+        await monitoring.LogAsync(model, 2, failure, Records.Of(model, [1, 2]), failure);
+
+        Assert.Equal(2, await monitoring.CountAsync(model));
+    }
+
+    [ServerFact]
     public async Task Batches_at_once_make_the_partition_of_each_month_once()
     {
         var model = NewModel();

@@ -51,8 +51,8 @@ internal sealed partial class ModelLoader(
         LoadedModel? loaded = null;
         try
         {
-            var inputs = LayoutsOf("input", session.InputMetadata, entry.Signature.Inputs);
-            var outputs = LayoutsOf("output", session.OutputMetadata, entry.Signature.Outputs);
+            var inputs = LayoutsOf("input", session.InputMetadata, entry.Signature.Inputs, settings.Log.Masked);
+            var outputs = LayoutsOf("output", session.OutputMetadata, entry.Signature.Outputs, []);
             loaded = new LoadedModel(
                 entry.Model, entry.Version, entry.FeatureService, settings, new OnnxBackend(entry.Model, session, inputs, outputs), inputs, outputs);
             using var workspace = loaded.RentWorkspace(0);
@@ -69,7 +69,7 @@ internal sealed partial class ModelLoader(
     }
 
     private static TensorLayout[] LayoutsOf(
-        string kind, IReadOnlyDictionary<string, NodeMetadata> graph, IReadOnlyList<TensorSpec> signature)
+        string kind, IReadOnlyDictionary<string, NodeMetadata> graph, IReadOnlyList<TensorSpec> signature, string[] masked)
     {
         var surplus = graph.Keys.Except(signature.Select(spec => spec.Name)).FirstOrDefault();
         if (kind == "input" && surplus is not null) throw Mismatch(kind, surplus, "is not in the signature");
@@ -77,11 +77,11 @@ internal sealed partial class ModelLoader(
         [
             .. signature.Select(spec => LayoutOf(
                 kind, spec.Name,
-                graph.GetValueOrDefault(spec.Name) ?? throw Mismatch(kind, spec.Name, "is not in the graph"), spec)),
+                graph.GetValueOrDefault(spec.Name) ?? throw Mismatch(kind, spec.Name, "is not in the graph"), spec, masked)),
         ];
     }
 
-    private static TensorLayout LayoutOf(string kind, string name, NodeMetadata node, TensorSpec spec)
+    private static TensorLayout LayoutOf(string kind, string name, NodeMetadata node, TensorSpec spec, string[] masked)
     {
         if (!node.IsTensor) throw Mismatch(kind, name, "is not a tensor");
         var datatype = Datatype.Of(node.ElementDataType)
@@ -96,7 +96,7 @@ internal sealed partial class ModelLoader(
             throw Mismatch(kind, name, $"has {node.Dimensions.Length} dimensions in the graph and {spec.Shape.Count} in the signature");
         }
 
-        return new TensorLayout(name, datatype, [.. spec.Shape], spec.Nullable);
+        return new TensorLayout(name, datatype, [.. spec.Shape], spec.Nullable, spec.Personal || masked.Contains(name));
     }
 
     private static InvalidDataException Mismatch(string kind, string name, string what) => new($"{kind} '{name}' {what}");

@@ -1,3 +1,5 @@
+using MlOps.Inference.PredictionLog;
+
 namespace MlOps.Inference.Models;
 
 /// <summary>
@@ -6,4 +8,5 @@ namespace MlOps.Inference.Models;
 /// </summary>
 internal sealed record ModelSettings
 {
+    public LogSettings Log { get; init; } = new();
 }

@@ -5,13 +5,14 @@ namespace MlOps.Inference.Models;
 /// <summary>What one input or output of a model looks like.</summary>
 internal sealed class TensorLayout
 {
-    public TensorLayout(string name, Datatype datatype, long[] shape, bool isNullable)
+    public TensorLayout(string name, Datatype datatype, long[] shape, bool isNullable, bool isPersonal = false)
     {
         Name = name;
         NameUtf8 = Encoding.UTF8.GetBytes(name);
         Datatype = datatype;
         Shape = shape;
         IsNullable = isNullable;
+        IsPersonal = isPersonal;
         IsBatched = shape.Length > 0 && shape[0] == -1;
         foreach (var size in IsBatched ? shape.AsSpan(1) : shape) IsScalarPerRow &= size is 1 or -1;
     }
@@ -27,6 +28,9 @@ internal sealed class TensorLayout
 
     /// <summary>Whether NaN, or a missing value, is taken.</summary>
     public bool IsNullable { get; }
+
+    /// <summary>Whether the prediction log must not show its values.</summary>
+    public bool IsPersonal { get; }
 
     public bool IsBatched { get; }
 

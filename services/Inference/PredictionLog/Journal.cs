@@ -40,6 +40,8 @@ internal sealed partial class Journal : IDisposable
         {
             Enqueue(JournalSegment.Recover(path));
         }
+
+        DeleteRefusedOverBound();
     }
 
     public long BacklogBytes
@@ -136,6 +138,7 @@ internal sealed partial class Journal : IDisposable
 
             Remove(segment);
             _dropped.Add(segment.Records);
+            DeleteRefusedOverBound();
         }
     }
 
@@ -175,6 +178,20 @@ internal sealed partial class Journal : IDisposable
             Remove(segment);
             _dropped.Add(segment.Records);
             LogDropped(segment.Records, _options.JournalMaxBytes);
+        }
+    }
+
+    // A segment's name begins with the time it was opened.
+    private void DeleteRefusedOverBound()
+    {
+        var kept = 0L;
+        foreach (var file in new DirectoryInfo(_folder).EnumerateFiles($"*{JournalSegment.RefusedExtension}")
+                     .OrderByDescending(f => f.Name, StringComparer.Ordinal))
+        {
+            kept += file.Length;
+            if (kept <= _options.JournalRefusedBytes) continue;
+            file.Delete();
+            LogRefusedDeleted(file.Name, _options.JournalRefusedBytes);
         }
     }
 
@@ -223,4 +240,7 @@ internal sealed partial class Journal : IDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Prediction log: {Records} oldest records dropped, more than {MaxBytes} bytes wait")]
     private partial void LogDropped(int records, long maxBytes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Prediction log: {File} is deleted, more than {MaxBytes} bytes are set aside")]
+    private partial void LogRefusedDeleted(string file, long maxBytes);
 }

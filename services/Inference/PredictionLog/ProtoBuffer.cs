@@ -50,6 +50,12 @@ internal sealed class ProtoBuffer
         _length += 8;
     }
 
+    public void Double(int field, double value)
+    {
+        Tag(field, 1);
+        Double(value);
+    }
+
     public void Byte(byte value)
     {
         Reserve(1);

@@ -28,6 +28,12 @@ internal sealed class InputSlot(TensorLayout layout)
     /// <summary>Rows of the request by this input; 1 when the first dimension is not the batch.</summary>
     public int Rows => layout.IsBatched ? (int)_shape[0] : 1;
 
+    /// <summary>Values of one row; only of a given input with a shape.</summary>
+    public int Width => Expected / Rows;
+
+    /// <summary>Rows all of whose values are there; 0 before there is a shape.</summary>
+    public int WholeRows => Expected == 0 ? 0 : Count / Width;
+
     /// <summary>The values as bytes, native order.</summary>
     public ReadOnlySpan<byte> Bytes => _values.Bytes;
 

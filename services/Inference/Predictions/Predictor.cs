@@ -7,7 +7,7 @@ namespace MlOps.Inference.Predictions;
 
 /// <summary>Computes an answer and writes it to the prediction log, in this order, before anybody sees it.</summary>
 internal sealed class Predictor(
-    Journal journal, InferenceTelemetry telemetry, IOptions<InferenceOptions> options, TimeProvider time)
+    Logbook logbook, InferenceTelemetry telemetry, IOptions<InferenceOptions> options, TimeProvider time)
 {
     /// <param name="model">The leased model.</param>
     /// <param name="workspace">Its checked inputs; takes the outputs.</param>
@@ -30,8 +30,7 @@ internal sealed class Predictor(
         var ranAt = time.GetTimestamp();
         var now = time.GetUtcNow();
         var id = Guid.CreateVersion7(now);
-        PredictionRecordWriter.Write(workspace, model, call, id, now, time.GetElapsedTime(call.StartedAt));
-        journal.Append(workspace.Record.Framed(PredictionRecordWriter.RecordsField).Span);
+        logbook.AddAnswer(workspace, call, id, now);
         telemetry.CountAnswer(model, call);
         return new(new Prediction(model, id.ToString("N"), workspace.Rows, workspace.Outputs)
         {

@@ -28,7 +28,15 @@ internal sealed class Workspace : IDisposable
     /// <summary>Filled once the prediction is computed.</summary>
     public OutputSlot[] Outputs { get; }
 
+    public LoadedModel Model => _model;
+
+    /// <summary>What was noticed of the request, e.g. <c>range:distance</c>; each once, in order. Such answers are always logged.</summary>
+    public List<string> Flags { get; } = [];
+
     public ProtoBuffer Record { get; } = new();
+
+    /// <summary>Whether the prediction log has decided on the request, so that it has one record at most.</summary>
+    public bool IsLogged { get; set; }
 
     public ArrayBufferWriter<byte> Answer { get; private set; } = new(1024);
 
@@ -117,7 +125,9 @@ internal sealed class Workspace : IDisposable
     {
         foreach (var slot in Inputs) slot.Clear();
         foreach (var slot in Outputs) slot.Clear();
+        Flags.Clear();
         Record.Clear();
+        IsLogged = false;
         if (Answer.Capacity > MaxKeptBytes) Answer = new ArrayBufferWriter<byte>(1024);
         else Answer.ResetWrittenCount();
         Rows = 0;

@@ -4,26 +4,27 @@ using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Contracts.Tables.V1;
 using MlOps.Inference.Models;
+using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
 
 namespace MlOps.Inference.Protocol;
 
 /// <summary>Predictions by entity keys over gRPC, and the models that are loaded.</summary>
 internal sealed class InferenceGrpcService(
-    ModelHost host, PredictRows predictRows, Predictor predictor, InferenceTelemetry telemetry, TimeProvider time)
+    ModelHost host, PredictRows predictRows, Predictor predictor, Logbook logbook, TimeProvider time)
     : InferenceService.InferenceServiceBase
 {
     public override async Task<PredictResponse> Predict(PredictRequest request, ServerCallContext context)
     {
         var http = context.GetHttpContext();
         var call = Call.Begin(http.Request, "grpc", time);
-        LoadedModel? model = null;
+        Workspace? used = null;
         try
         {
             var selector = call.SelectorOf(request.Version);
             using var lease = await host.AcquireAsync(request.Model, selector, context.CancellationToken);
-            model = lease.Model;
-            using var workspace = model.RentWorkspace(time.GetTimestamp());
+            var model = lease.Model;
+            using var workspace = used = model.RentWorkspace(time.GetTimestamp());
             var rows = request.Rows ?? new Table();
             var features = await predictRows.FillAsync(model, workspace, rows, context.CancellationToken);
             var prediction = await predictor.PredictAsync(model, workspace, call, context.CancellationToken);
@@ -32,7 +33,7 @@ internal sealed class InferenceGrpcService(
             prediction.Answered(call, time);
             return answer;
         }
-        catch (Exception e) when (telemetry.CountFailure(model, call, e))
+        catch (Exception e) when (logbook.AddFailure(used, call, e))
         {
             throw;
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using MlOps.Inference.Models;
+using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
 
@@ -42,17 +43,17 @@ internal static class OpenInferenceEndpoints
     }
 
     private static async Task InferAsync(
-        string model, string? version, HttpContext http, ModelHost host, Predictor predictor, InferenceTelemetry telemetry,
+        string model, string? version, HttpContext http, ModelHost host, Predictor predictor, Logbook logbook,
         TimeProvider time, CancellationToken ct)
     {
         var call = Call.Begin(http.Request, "rest", time);
-        LoadedModel? found = null;
+        Workspace? used = null;
         try
         {
             using var body = await RequestBody.ReadAsync(http.Request, ct);
             using var lease = await host.AcquireAsync(model, call.SelectorOf(version), ct);
-            found = lease.Model;
-            using var workspace = found.RentWorkspace(time.GetTimestamp());
+            var found = lease.Model;
+            using var workspace = used = found.RentWorkspace(time.GetTimestamp());
             var request = Read(http.Request, body.Span, workspace);
             RequestedOutputs.Check(found, request.Outputs);
             var prediction = await predictor.PredictAsync(found, workspace, call, ct);
@@ -64,7 +65,7 @@ internal static class OpenInferenceEndpoints
                 http, jsonLength is null ? "application/json" : "application/octet-stream", workspace.Answer.WrittenMemory, ct);
             prediction.Answered(call, time);
         }
-        catch (Exception e) when (telemetry.CountFailure(found, call, e))
+        catch (Exception e) when (logbook.AddFailure(used, call, e))
         {
             throw;
         }

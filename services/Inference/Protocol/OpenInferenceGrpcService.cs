@@ -3,6 +3,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using MlOps.Contracts.OpenInference;
 using MlOps.Inference.Models;
+using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
 
@@ -10,7 +11,7 @@ namespace MlOps.Inference.Protocol;
 
 /// <summary>The Open Inference Protocol v2 over gRPC: tensors in, tensors out, with Triton's additions.</summary>
 internal sealed class OpenInferenceGrpcService(
-    ModelHost host, Predictor predictor, InferenceTelemetry telemetry, TimeProvider time)
+    ModelHost host, Predictor predictor, Logbook logbook, TimeProvider time)
     : GRPCInferenceService.GRPCInferenceServiceBase
 {
     public override Task<ServerLiveResponse> ServerLive(ServerLiveRequest request, ServerCallContext context) =>
@@ -151,12 +152,12 @@ internal sealed class OpenInferenceGrpcService(
     private async Task<ModelInferResponse> InferAsync(
         ModelInferRequest request, Call call, IHeaderDictionary? headers, CancellationToken ct)
     {
-        LoadedModel? model = null;
+        Workspace? used = null;
         try
         {
             using var lease = await host.AcquireAsync(request.ModelName, call.SelectorOf(request.ModelVersion), ct);
-            model = lease.Model;
-            using var workspace = model.RentWorkspace(time.GetTimestamp());
+            var model = lease.Model;
+            using var workspace = used = model.RentWorkspace(time.GetTimestamp());
             InferMessages.Read(request, workspace);
             if (request.Outputs.Count > 0) RequestedOutputs.Check(model, [.. request.Outputs.Select(o => new RequestedOutput(o.Name, null))]);
             var prediction = await predictor.PredictAsync(model, workspace, call, ct);
@@ -165,7 +166,7 @@ internal sealed class OpenInferenceGrpcService(
             prediction.Answered(call, time);
             return answer;
         }
-        catch (Exception e) when (telemetry.CountFailure(model, call, e))
+        catch (Exception e) when (logbook.AddFailure(used, call, e))
         {
             throw;
         }

@@ -3,6 +3,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Inference.Models;
+using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
 
 namespace MlOps.Inference.Protocol;
@@ -21,17 +22,17 @@ internal static class PredictEndpoints
 
     private static async Task PredictAsync(
         string model, string? version, HttpContext http, ModelHost host, PredictRows predictRows, Predictor predictor,
-        InferenceTelemetry telemetry, TimeProvider time, CancellationToken ct)
+        Logbook logbook, TimeProvider time, CancellationToken ct)
     {
         var call = Call.Begin(http.Request, "rest", time);
-        LoadedModel? found = null;
+        Workspace? used = null;
         try
         {
-            RowsJsonRequest request;
-            using (var body = await RequestBody.ReadAsync(http.Request, ct)) request = RowsJson.Read(body.Span);
+            using var body = await RequestBody.ReadAsync(http.Request, ct);
             using var lease = await host.AcquireAsync(model, call.SelectorOf(version), ct);
-            found = lease.Model;
-            using var workspace = found.RentWorkspace(time.GetTimestamp());
+            var found = lease.Model;
+            using var workspace = used = found.RentWorkspace(time.GetTimestamp());
+            var request = RowsJson.Read(body.Span);
             var features = await predictRows.FillAsync(found, workspace, request.Rows, ct);
             var prediction = await predictor.PredictAsync(found, workspace, call, ct);
             call.Announce(prediction, http.Response.Headers);
@@ -40,7 +41,7 @@ internal static class PredictEndpoints
             await Answers.SendJsonAsync(http, workspace.Answer.WrittenMemory, ct);
             prediction.Answered(call, time);
         }
-        catch (Exception e) when (telemetry.CountFailure(found, call, e))
+        catch (Exception e) when (logbook.AddFailure(used, call, e))
         {
             throw;
         }

@@ -1,23 +1,24 @@
 using MlOps.Inference.Models;
+using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
 
 namespace MlOps.Inference.Protocol;
 
 /// <summary>Answers rows of values with predictions; features the rows lack come from the online store.</summary>
 internal sealed class Scoring(
-    ModelHost host, PredictRows predictRows, Predictor predictor, InferenceTelemetry telemetry, TimeProvider time)
+    ModelHost host, PredictRows predictRows, Predictor predictor, Logbook logbook, TimeProvider time)
 {
     public async Task AnswerAsync(
         string model, string? version, string[] forms, HttpContext http, Action<Workspace, Prediction> write, CancellationToken ct)
     {
         var call = Call.Begin(http.Request, "rest", time);
-        LoadedModel? found = null;
+        Workspace? used = null;
         try
         {
             using var body = await RequestBody.ReadAsync(http.Request, ct);
             using var lease = await host.AcquireAsync(model, call.SelectorOf(version), ct);
-            found = lease.Model;
-            using var workspace = found.RentWorkspace(time.GetTimestamp());
+            var found = lease.Model;
+            using var workspace = used = found.RentWorkspace(time.GetTimestamp());
             var rows = ScoringJson.Read(body.Span, forms, [.. found.Inputs.Select(i => i.Name)]);
             await predictRows.FillAsync(found, workspace, rows, ct);
             var prediction = await predictor.PredictAsync(found, workspace, call, ct);
@@ -27,7 +28,7 @@ internal sealed class Scoring(
             await Answers.SendJsonAsync(http, workspace.Answer.WrittenMemory, ct);
             prediction.Answered(call, time);
         }
-        catch (Exception e) when (telemetry.CountFailure(found, call, e))
+        catch (Exception e) when (logbook.AddFailure(used, call, e))
         {
             throw;
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MlOps.Contracts.Monitoring.V1;
 using MlOps.Monitoring.PredictionLog;
 using MlOps.Numerics.Profiles;
 using MlOps.Numerics.Statistics;
@@ -36,6 +37,8 @@ internal sealed class CurrentColumn(FeatureKind kind)
 
     public void Add(string? category)
     {
+        // A hash compares with nothing the profile knows.
+        if (category?.StartsWith(PredictionRecord.MaskedPrefix, StringComparison.Ordinal) == true) return;
         if (category is null) _missingCategories++;
         else _categories[category] = _categories.GetValueOrDefault(category) + 1;
     }

@@ -21,5 +21,6 @@ internal static class ModelSignature
         Datatype = input.Kind == InputColumn.Types.Kind.Categorical ? "BYTES" : "FP32",
         Shape = { Batch, 1 },
         Nullable = input.Nullable,
+        Personal = input.Personal,
     };
 }

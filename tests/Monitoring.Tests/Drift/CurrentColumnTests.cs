@@ -43,6 +43,18 @@ public class CurrentColumnTests
     }
 
     [Fact]
+    public void A_masked_text_is_neither_a_category_nor_missing()
+    {
+        var column = new CurrentColumn(FeatureKind.Categorical);
+
+        foreach (var text in (string?[])["masked:0123456789abcdef0123456789abcdef", "unmasked", null])
+            column.Add(new InputSlot("t", 0), [], [text]);
+
+        Assert.Equal(["unmasked"], column.Categories.Keys);
+        Assert.Equal(1, column.MissingCategories);
+    }
+
+    [Fact]
     public void A_layout_finds_each_column_in_the_array_of_its_sort()
     {
         var layout = new InputLayout(["a", "b", "c", "d"], ["d", "t", "b", "t"]);

@@ -1,0 +1,17 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace MlOps.Inference.PredictionLog;
+
+/// <summary>What the prediction log keeps of a model: part <c>Log</c> of its settings.</summary>
+internal sealed record LogSettings
+{
+    /// <summary>
+    /// Share of answers that is logged, chosen by a hash of the prediction id; failures and flagged answers are logged
+    /// whatever it says. Default 1.
+    /// </summary>
+    [Range(0d, 1d)]
+    public double Rate { get; init; } = 1;
+
+    /// <summary>Inputs whose values the log must not show, beside those the model's signature calls personal. Default none.</summary>
+    public string[] Masked { get; init; } = [];
+}
