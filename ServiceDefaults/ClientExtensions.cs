@@ -1,7 +1,9 @@
 using Grpc.Core;
 using Grpc.Net.Client.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using MlOps.ServiceDefaults.Platform;
 
 namespace MlOps.ServiceDefaults;
 
@@ -16,15 +18,18 @@ public static class ClientExtensions
 
     /// <summary>
     /// Registers <typeparamref name="TClient"/> for the service of that name. A call to a service that is being
-    /// restarted waits for it, and one that never reached it is retried; the deadline is the caller's to set.
+    /// restarted waits for it, and one that never reached it is retried; the deadline is the caller's to set. It carries the
+    /// platform's credential, where one is configured.
     /// </summary>
     public static IHttpClientBuilder AddServiceClient<TClient>(this IHostApplicationBuilder builder, string service)
         where TClient : class
     {
         var key = $"services:{service}:grpc:0";
         var address = builder.Configuration[key] ?? throw new InvalidOperationException($"{key} is not set.");
+        builder.Services.TryAddTransient<CredentialHandler>();
         return builder.Services
             .AddGrpcClient<TClient>(options => options.Address = new Uri(address))
+            .AddHttpMessageHandler<CredentialHandler>()
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
             {
                 EnableMultipleHttp2Connections = true,

@@ -1,13 +1,11 @@
-using System.Net;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using MlOps.ServiceDefaults.Failures;
 using MlOps.ServiceDefaults.Health;
+using MlOps.ServiceDefaults.Listening;
+using MlOps.ServiceDefaults.Platform;
 using MlOps.ServiceDefaults.Telemetry;
 
 namespace MlOps.ServiceDefaults;
@@ -16,14 +14,17 @@ namespace MlOps.ServiceDefaults;
 public static class ServiceDefaultsExtensions
 {
     /// <summary>
-    /// Listens on <c>MLOPS_HTTP_PORT</c> (HTTP/1.1) and <c>MLOPS_GRPC_PORT</c> (HTTP/2 without TLS) of
-    /// <c>MLOPS_BIND</c> (default 127.0.0.1; 0 or no port: any free one), and adds telemetry, health, gRPC and failures.
+    /// Listens on <c>MLOPS_HTTP_PORT</c> (HTTP/1.1) and <c>MLOPS_GRPC_PORT</c> (HTTP/2) of <c>MLOPS_BIND</c> (default
+    /// 127.0.0.1; 0 or no port: any free one), with TLS where <c>Tls:Certificate</c> names a certificate, and adds telemetry,
+    /// health, gRPC and failures. Beyond loopback the service takes calls from the platform alone.
     /// </summary>
     /// <param name="builder">The builder to add to.</param>
     /// <param name="service">Name of the service, e.g. <c>Registry</c>; its sources and meters are <c>MlOps.Registry</c>.</param>
-    public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder, string service)
+    /// <param name="isDoor">The gateway, which takes calls from outside and asks callers who they are itself.</param>
+    public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder, string service, bool isDoor = false)
     {
-        Listen(builder);
+        Listeners.Add(builder, needsCredential: !isDoor);
+        builder.Services.AddSingleton(new Door(isDoor));
         builder.Environment.ApplicationName = $"MlOps.{service}";
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Logging.AddSimpleConsole(console =>
@@ -53,6 +54,8 @@ public static class ServiceDefaultsExtensions
     {
         app.UseMiddleware<RequestSpans>();
         app.UseExceptionHandler();
+        if (!app.Services.GetRequiredService<Door>().IsThis && app.Services.GetRequiredService<PlatformCredential>().IsConfigured)
+            app.UseMiddleware<CredentialCheck>();
         HealthEndpoints.Map(app);
         app.MapGet("/metrics", (PrometheusExposition metrics) =>
             TypedResults.Text(metrics.Render(), "text/plain; version=0.0.4; charset=utf-8")).ExcludeFromDescription();
@@ -68,27 +71,6 @@ public static class ServiceDefaultsExtensions
         return services;
     }
 
-    private static void Listen(WebApplicationBuilder builder)
-    {
-        var bind = builder.Configuration["MLOPS_BIND"] ?? "127.0.0.1";
-        if (!IPAddress.TryParse(bind, out var address))
-            throw new InvalidOperationException($"MLOPS_BIND={bind} is no IP address; 0.0.0.0 stands for all of them.");
-        // Health is asked for on loopback, whatever else is listened on.
-        var isElsewhere = !IPAddress.IsLoopback(address) && !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any);
-        var http = builder.Configuration.GetValue("MLOPS_HTTP_PORT", 0);
-        var grpc = builder.Configuration.GetValue("MLOPS_GRPC_PORT", 0);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = ClientExtensions.MaxMessageSize;
-            foreach (var ip in isElsewhere ? [address, IPAddress.Loopback] : new[] { address })
-            {
-                kestrel.Listen(ip, http, listen => listen.Protocols = HttpProtocols.Http1);
-                kestrel.Listen(ip, grpc, listen => listen.Protocols = HttpProtocols.Http2);
-            }
-        });
-    }
-
     // A line per request or retry of the frameworks' own would bury the services' words; traces have them.
     private static void Quieten(ILoggingBuilder logging) => logging
         .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
@@ -100,4 +82,6 @@ public static class ServiceDefaultsExtensions
         .AddFilter("Npgsql", LogLevel.Warning)
         .AddFilter("MassTransit", LogLevel.Warning)
         .AddFilter("Yarp", LogLevel.Warning);
+
+    private sealed record Door(bool IsThis);
 }

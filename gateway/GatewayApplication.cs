@@ -13,7 +13,7 @@ internal static class GatewayApplication
     public static WebApplication Build(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
-        builder.AddServiceDefaults("Gateway");
+        builder.AddServiceDefaults("Gateway", isDoor: true);
         builder.AddDatabase("gatewaydb");
         builder.AddBus(bus => bus.AddConsumer<TrafficPolicyChangedConsumer, EveryReplica>());
         builder.Services.AddValidatedOptions<GatewayOptions>("Gateway");

@@ -17,12 +17,14 @@ internal static class PlatformRoutes
     {
         var options = builder.Configuration.GetSection("Gateway").Get<GatewayOptions>() ?? new GatewayOptions();
         var services = PlatformService.All;
+        var credential = new PlatformCredential(builder.Configuration);
         builder.Services.AddReverseProxy()
             .LoadFromMemory(
                 [.. services.SelectMany(Routes)],
                 [.. services.SelectMany(s => Clusters(s, builder.Configuration, options))])
             .AddTransforms(transforms =>
             {
+                transforms.RequestTransforms.Add(new PlatformCredentialHeader(credential));
                 if (transforms.Route.ClusterId?.StartsWith(PlatformService.Inference, StringComparison.Ordinal) == true)
                 {
                     transforms.ResponseTransforms.Add(new ChosenArmHeaders());
