@@ -13,29 +13,30 @@ var observations = servers.AddDatabase("monitoringdb", "monitoring");
 var traffic = servers.AddDatabase("gatewaydb", "gateway");
 var online = servers.Redis;
 var bus = servers.RabbitMq;
+var credential = builder.AddParameter("internal-credential", instance.Secrets["internal-credential"], secret: true);
 
-var featurestore = builder.AddService<Projects.FeatureStore>("featurestore", instance)
+var featurestore = builder.AddService<Projects.FeatureStore>("featurestore", instance, credential)
     .Needs(features).Needs(online).Needs(bus);
 
-var registry = builder.AddService<Projects.Registry>("registry", instance)
+var registry = builder.AddService<Projects.Registry>("registry", instance, credential)
     .Needs(models).Needs(bus);
 
-var training = builder.AddService<Projects.Training>("training", instance)
+var training = builder.AddService<Projects.Training>("training", instance, credential)
     .Needs(runs).Needs(bus)
     .Needs(registry).Needs(featurestore)
     .WithPassiveNativeThreads();
 
-var inference = builder.AddService<Projects.Inference>("inference", instance)
+var inference = builder.AddService<Projects.Inference>("inference", instance, credential)
     .Needs(bus)
     .Needs(registry).Needs(featurestore)
     .WithPassiveNativeThreads();
 
-var monitoring = builder.AddService<Projects.Monitoring>("monitoring", instance)
+var monitoring = builder.AddService<Projects.Monitoring>("monitoring", instance, credential)
     .Needs(observations).Needs(bus)
     .Needs(registry);
 
-builder.AddService<Projects.Gateway>("gateway", instance, instance.RestPort, instance.GrpcPort)
-    .WithEnvironment("MLOPS_BIND", instance.Bind)
+builder.AddService<Projects.Gateway>("gateway", instance, credential, instance.RestPort, instance.GrpcPort)
+    .OpensTo(instance)
     .Needs(traffic).Needs(bus)
     .Needs(featurestore).Needs(registry).Needs(training).Needs(inference).Needs(monitoring)
     .OnResourceReady((_, _, ct) => instance.AnnounceAsync(ct));

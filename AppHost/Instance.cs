@@ -19,9 +19,11 @@ internal sealed class Instance : IDisposable
         Folder = folder;
         _lock = held;
         Secrets = new Secrets(Subfolder("secrets"));
+        IsClosed = IsClosedIn(Bind);
         RestPort = Ports.FromEnvironment("MLOPS_REST_PORT", 8080);
         GrpcPort = Ports.FromEnvironment("MLOPS_GRPC_PORT", 8081);
         DashboardPort = Ports.FromEnvironment("MLOPS_DASHBOARD_PORT", 18888);
+        ProbePort = Tls.IsWanted ? Ports.NextFree() : null;
     }
 
     public static string RepositoryRoot { get; } = typeof(Instance).Assembly
@@ -34,11 +36,20 @@ internal sealed class Instance : IDisposable
     /// <summary>The address the gateway listens on; nothing else ever listens beyond loopback.</summary>
     public string Bind { get; } = BindFromEnvironment();
 
+    /// <summary>Whether the gateway asks for keys: always where others reach it, else where <c>MLOPS_ACCESS</c> is <c>closed</c>.</summary>
+    public bool IsClosed { get; }
+
+    /// <summary>The certificate that the gateway shows.</summary>
+    public Tls Tls { get; } = Tls.FromEnvironment();
+
     public int RestPort { get; }
 
     public int GrpcPort { get; }
 
     public int DashboardPort { get; }
+
+    /// <summary>Where health is asked for without TLS; null: on the REST port, which speaks none.</summary>
+    public int? ProbePort { get; }
 
     /// <summary>Settings of the orchestrator, as arguments, so that no service inherits them.</summary>
     public IEnumerable<string> Settings =>
@@ -58,6 +69,26 @@ internal sealed class Instance : IDisposable
         if (!IPAddress.TryParse(bind, out _))
             Refusal.Because($"MLOPS_BIND={bind} is no IP address; 0.0.0.0 stands for all of them.");
         return bind;
+    }
+
+    private static bool IsClosedIn(string bind)
+    {
+        var isReached = !IPAddress.IsLoopback(IPAddress.Parse(bind));
+        switch (Environment.GetEnvironmentVariable("MLOPS_ACCESS"))
+        {
+            case null or "":
+                return isReached;
+            case "closed":
+                return true;
+            case "open" when isReached:
+                Refusal.Because($"MLOPS_ACCESS=open: with MLOPS_BIND={bind} others reach the gateway; it is open on loopback only.");
+                return false;
+            case "open":
+                return false;
+            case var other:
+                Refusal.Because($"MLOPS_ACCESS={other}: it is 'open' or 'closed'.");
+                return false;
+        }
     }
 
     private string EndpointsFile => Path.Combine(Folder, "endpoints.json");
@@ -95,7 +126,9 @@ internal sealed class Instance : IDisposable
     /// <summary>Tells people and programs where the platform is, once it is up.</summary>
     public async Task AnnounceAsync(CancellationToken ct)
     {
-        var endpoints = new Endpoints(Url(RestPort), Url(GrpcPort), Url(DashboardPort), Environment.ProcessId);
+        var endpoints = new Endpoints(
+            Url(RestPort, Tls.IsWanted), Url(GrpcPort, Tls.IsWanted), Url(DashboardPort), Url(ProbePort ?? RestPort),
+            IsClosed ? "closed" : "open", Environment.ProcessId);
         var draft = EndpointsFile + ".new";
         await File.WriteAllTextAsync(draft, JsonSerializer.Serialize(endpoints, JsonSerializerOptions.Web), ct);
         File.Move(draft, EndpointsFile, overwrite: true);
@@ -105,6 +138,7 @@ internal sealed class Instance : IDisposable
               REST       {endpoints.Rest}
               gRPC       {endpoints.Grpc}
               dashboard  {endpoints.Dashboard}
+              access     {(IsClosed ? $"by key; the administrator's is in {Secrets.AdminKeyFile}" : "open to this machine")}
 
             """);
     }
@@ -124,7 +158,7 @@ internal sealed class Instance : IDisposable
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    private static string Url(int port) => $"http://127.0.0.1:{port}";
+    private static string Url(int port, bool isTls = false) => $"{(isTls ? "https" : "http")}://127.0.0.1:{port}";
 
     private static string RunningIn(string folder)
     {
@@ -145,5 +179,5 @@ internal sealed class Instance : IDisposable
         return this;
     }
 
-    private sealed record Endpoints(string Rest, string Grpc, string Dashboard, int Pid);
+    private sealed record Endpoints(string Rest, string Grpc, string Dashboard, string Probe, string Access, int Pid);
 }

@@ -20,6 +20,24 @@ internal sealed class Secrets(string folder)
         }
     }
 
+    /// <summary>The key that opens the gateway to its administrator, in the form that it asks of keys; made at the first call.</summary>
+    public string AdminKey
+    {
+        get
+        {
+            if (!File.Exists(AdminKeyFile))
+            {
+                var name = RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz234567", 16);
+                Write(AdminKeyFile, $"mlops_{name}_{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32))}");
+            }
+
+            return File.ReadAllText(AdminKeyFile).Trim();
+        }
+    }
+
+    /// <summary>Where <see cref="AdminKey"/> is kept.</summary>
+    public string AdminKeyFile => Path.Combine(folder, "admin-key");
+
     // Whole or not at all: a half-written password would lock the servers' data.
     private static void Write(string path, string secret)
     {

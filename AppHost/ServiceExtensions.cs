@@ -5,12 +5,14 @@ internal static class ServiceExtensions
 {
     /// <summary>
     /// Adds a service with its two endpoints, <c>http</c> and <c>grpc</c> (HTTP/2 without TLS), its folder and its health.
-    /// Ports are assigned unless they are given: then the service itself listens on them, with no proxy before it.
+    /// Ports are assigned unless they are given: then the service itself listens on them, with no proxy before it. Services
+    /// know each other by the credential.
     /// </summary>
     public static IResourceBuilder<ProjectResource> AddService<TProject>(
         this IDistributedApplicationBuilder builder,
         string name,
         Instance instance,
+        IResourceBuilder<ParameterResource> credential,
         int? http = null,
         int? grpc = null)
         where TProject : IProjectMetadata, new() => builder
@@ -18,10 +20,46 @@ internal static class ServiceExtensions
         .WithHttpEndpoint(port: http, targetPort: http, name: "http", env: "MLOPS_HTTP_PORT", isProxied: http is null)
         .WithHttpEndpoint(port: grpc, targetPort: grpc, name: "grpc", env: "MLOPS_GRPC_PORT", isProxied: grpc is null)
         .WithEndpoint("grpc", endpoint => endpoint.Transport = "http2")
-        .WithHttpHealthCheck("/health", endpointName: "http")
+        .WithHttpHealthCheck("/health", endpointName: http is not null && instance.Tls.IsWanted ? Tls.ProbeEndpoint : "http")
         .WithEnvironment("MLOPS_BIND", "127.0.0.1")
+        .WithEnvironment("MLOPS_INTERNAL_CREDENTIAL", credential)
         .WithEnvironment("Storage__Folder", instance.Subfolder("data", name))
         .WithSmallMemory();
+
+    /// <summary>
+    /// The gateway listens where the instance says, asks for keys as it says, and shows its certificate. A probe does not know
+    /// the name on it: beside TLS there is a plain endpoint for probes, on loopback.
+    /// </summary>
+    public static IResourceBuilder<ProjectResource> OpensTo(this IResourceBuilder<ProjectResource> gateway, Instance instance)
+    {
+        gateway.WithEnvironment("MLOPS_BIND", instance.Bind);
+        if (instance.IsClosed)
+        {
+            gateway.WithEnvironment("Access__Mode", "Closed").WithEnvironment(
+                "Access__AdminKey",
+                gateway.ApplicationBuilder.AddParameter("admin-key", instance.Secrets.AdminKey, secret: true));
+        }
+
+        if (instance.Tls.IsWanted)
+        {
+            gateway
+                .WithEndpoint("http", endpoint => endpoint.UriScheme = "https")
+                .WithEndpoint("grpc", endpoint => endpoint.UriScheme = "https")
+                .WithHttpEndpoint(
+                    port: instance.ProbePort, targetPort: instance.ProbePort, name: Tls.ProbeEndpoint, env: "MLOPS_PROBE_PORT",
+                    isProxied: false)
+                .WithEnvironment("Tls__Certificate", instance.Tls.Certificate)
+                .WithEnvironment("Tls__Key", instance.Tls.Key);
+            if (instance.Tls.Password.Length > 0)
+            {
+                gateway.WithEnvironment(
+                    "Tls__Password",
+                    gateway.ApplicationBuilder.AddParameter("tls-password", instance.Tls.Password, secret: true));
+            }
+        }
+
+        return gateway;
+    }
 
     /// <summary>The service is told how to reach the other and starts after it.</summary>
     public static IResourceBuilder<ProjectResource> Needs(

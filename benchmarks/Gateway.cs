@@ -9,7 +9,20 @@ internal static class Gateway
 
     public static string Grpc => Environment.GetEnvironmentVariable("MLOPS_GRPC") ?? "http://127.0.0.1:8081";
 
-    public static GrpcChannel Channel(string address) => GrpcChannel.ForAddress(address);
+    public static GrpcChannel Channel(string address) =>
+        GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = new KeyHandler() });
 
-    public static HttpClient Http(string address) => new() { BaseAddress = new Uri(address) };
+    public static HttpClient Http(string address) => new(new KeyHandler()) { BaseAddress = new Uri(address) };
+
+    // A platform that is closed asks every caller for its key.
+    private sealed class KeyHandler() : DelegatingHandler(new SocketsHttpHandler())
+    {
+        private readonly string? _key = Environment.GetEnvironmentVariable("MLOPS_KEY");
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (!string.IsNullOrEmpty(_key)) request.Headers.TryAddWithoutValidation("x-api-key", _key);
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
 }

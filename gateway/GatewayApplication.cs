@@ -1,6 +1,8 @@
 using MassTransit;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using MlOps.Gateway.Access;
+using MlOps.Gateway.Access.Keys;
 using MlOps.Gateway.Routes;
 using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
@@ -15,7 +17,11 @@ internal static class GatewayApplication
         var builder = WebApplication.CreateBuilder(args);
         builder.AddServiceDefaults("Gateway", isDoor: true);
         builder.AddDatabase("gatewaydb");
-        builder.AddBus(bus => bus.AddConsumer<TrafficPolicyChangedConsumer, EveryReplica>());
+        builder.AddBus(bus =>
+        {
+            bus.AddConsumer<TrafficPolicyChangedConsumer, EveryReplica>();
+            bus.AddConsumer<ApiKeysChangedConsumer, KeysOnEveryReplica>();
+        });
         builder.Services.AddValidatedOptions<GatewayOptions>("Gateway");
         builder.Services.AddSingleton<GatewayMetrics>();
         builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<GatewayOptions>>((kestrel, gateway) =>
@@ -32,13 +38,16 @@ internal static class GatewayApplication
             .AddSingleton<PolicyFileWatch>().AddHostedService(services => services.GetRequiredService<PolicyFileWatch>());
         builder.Services.AddHealthChecks().AddCheck<PolicyFileHealth>("policy file");
         builder.Services.ConfigureHttpJsonOptions(json => PolicyJson.Configure(json.SerializerOptions));
+        builder.AddAccess();
         builder.AddPlatformRoutes();
         builder.AddPlatformHealth();
 
         var app = builder.Build();
         app.MapServiceDefaults();
+        app.UseAccess();
         app.MapPlatformHealth();
         app.MapTrafficPolicies();
+        app.MapAccess();
         app.MapGrpcService<GatewayGrpcService>();
         app.MapPlatformRoutes();
         return app;

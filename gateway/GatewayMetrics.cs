@@ -16,6 +16,10 @@ internal sealed class GatewayMetrics
             "mlops.gateway.forward.failures", "{request}", "Requests that a service did not answer.");
         PolicyReloads = meter.CreateCounter<long>(
             "mlops.gateway.policy.reloads", "{reload}", "Times the traffic policies were read from the database.");
+        KeyReloads = meter.CreateCounter<long>(
+            "mlops.gateway.key.reloads", "{reload}", "Times the API keys were read from the database.");
+        Refused = meter.CreateCounter<long>(
+            "mlops.gateway.refused", "{request}", "Requests turned away at the door, by the code of the refusal.");
     }
 
     public Counter<long> Assignments { get; }
@@ -25,4 +29,8 @@ internal sealed class GatewayMetrics
     public Counter<long> ForwardFailures { get; }
 
     public Counter<long> PolicyReloads { get; }
+
+    public Counter<long> KeyReloads { get; }
+
+    public Counter<long> Refused { get; }
 }

@@ -54,10 +54,12 @@ show_addresses() {
 }
 is_healthy() {
     is_announced || return 1
-    local rest
-    rest=$(address rest)
-    [[ $(http_status "${rest##*:}" /health) == 200 ]]
+    local probe
+    probe=$(address probe) # REST, unless that speaks TLS
+    [[ $(http_status "${probe##*:}" /health) == 200 ]]
 }
+# The administrator's key, where the gateway asks for one.
+admin_key() { [[ $(address access) != closed ]] || cat "$MLOPS_STATE/secrets/admin-key"; }
 
 # Takes the lock as descriptor 9, to be inherited by the AppHost; fails when a platform is there.
 take_lock() {
@@ -205,6 +207,7 @@ run_demo() {
         fi
     fi
     [[ -f samples/flights/bin/Release/net10.0/MlOps.Flights.dll ]] || build
+    export MLOPS_KEY=${MLOPS_KEY:-$(admin_key)}
     run_child env MLOPS_REST="$(address rest)" MLOPS_GRPC="$(address grpc)" \
         dotnet samples/flights/bin/Release/net10.0/MlOps.Flights.dll demo "${arguments[@]}" || status=$?
     exit "$status"
@@ -213,6 +216,7 @@ run_demo() {
 run_bench() {
     local status=0
     prepare
+    export MLOPS_KEY=${MLOPS_KEY:-$(admin_key)}
     run_child dotnet benchmarks/bin/Release/net10.0/MlOps.Benchmarks.dll "$@" || status=$?
     exit "$status"
 }

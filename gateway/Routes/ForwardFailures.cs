@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http.Features;
+using MlOps.Gateway.Access;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace MlOps.Gateway.Routes;
@@ -27,55 +28,42 @@ internal sealed partial class ForwardFailures(RequestDelegate next, GatewayMetri
         }
 
         var service = ServiceOf(http);
-        var answer = AnswerTo(failure, service);
-        metrics.ForwardFailures.Add(1, new("service", service), new("error", failure.Error.ToString()));
-        LogNotAnswered(service, http.Request.Path, failure.Error, failure.Exception?.Message);
-
-        if (!http.Response.HasStarted) await WriteAsync(http, answer);
+        // A message that was refused on its way looks to the forwarder like any other failure, and not always like the same.
+        var refusal = http.Features.Get<GuardedCall>()?.Refusal;
+        if (refusal is null) Note(http, failure, service);
+        var answer = refusal ?? AnswerTo(failure, service);
+        if (!http.Response.HasStarted) await answer.WriteAsync(http);
         // A stream of answers ends with a status like any other; of anything else the forwarder has reset the connection.
         else if (reset is not null) GrpcAnswer.Append(http.Response, answer.Grpc, answer.Code, answer.Message);
     }
 
-    private static async Task WriteAsync(HttpContext http, Answer answer)
+    private void Note(HttpContext http, IForwarderErrorFeature failure, string service)
     {
-        if (GrpcAnswer.IsGrpc(http.Request))
-        {
-            GrpcAnswer.Write(http.Response, answer.Grpc, answer.Code, answer.Message);
-            return;
-        }
-
-        http.Response.Clear();
-        if (answer.Http == StatusCodes.Status503ServiceUnavailable) http.Response.Headers.RetryAfter = "1";
-        IResult result = SpeaksOpenInference(http.Request.Path)
-            ? TypedResults.Json(new Dictionary<string, string> { ["error"] = answer.Message }, statusCode: answer.Http)
-            : TypedResults.Problem(
-                statusCode: answer.Http, detail: answer.Message,
-                extensions: new Dictionary<string, object?> { ["code"] = answer.Code });
-        await result.ExecuteAsync(http);
+        metrics.ForwardFailures.Add(1, new("service", service), new("error", failure.Error.ToString()));
+        LogNotAnswered(service, http.Request.Path, failure.Error, failure.Exception?.Message);
     }
 
-    // The first version of the protocol, under /v1/models, words its errors as the second does.
-    private static bool SpeaksOpenInference(PathString path) =>
-        path.StartsWithSegments("/v2") || path.StartsWithSegments("/v1/models");
-
-    private static Answer AnswerTo(IForwarderErrorFeature failure, string service) => failure.Error switch
+    private static Refusal AnswerTo(IForwarderErrorFeature failure, string service) => failure.Error switch
     {
-        ForwarderError.RequestTimedOut => new Answer(
+        ForwarderError.RequestTimedOut => new Refusal(
             StatusCode.DeadlineExceeded, StatusCodes.Status504GatewayTimeout, "DEADLINE_EXCEEDED",
             $"The service {service} did not answer in time."),
         // The forwarder blames the client as well when the service broke off while the request was still being read; the
         // client is at fault only where the server found its request to be bad.
         _ when BadRequest(failure.Exception) is { } bad => Refused(bad),
-        _ => new Answer(
+        _ => new Refusal(
             StatusCode.Unavailable, StatusCodes.Status503ServiceUnavailable, "SERVICE_UNAVAILABLE",
-            $"The service {service} is away; try again."),
+            $"The service {service} is away; try again.")
+        {
+            RetryAfter = TimeSpan.FromSeconds(1),
+        },
     };
 
-    private static Answer Refused(BadHttpRequestException bad) => bad.StatusCode == StatusCodes.Status413PayloadTooLarge
-        ? new Answer(
+    private static Refusal Refused(BadHttpRequestException bad) => bad.StatusCode == StatusCodes.Status413PayloadTooLarge
+        ? new Refusal(
             StatusCode.ResourceExhausted, bad.StatusCode, "REQUEST_TOO_LARGE",
             "The request body is larger than the gateway takes.")
-        : new Answer(
+        : new Refusal(
             StatusCode.InvalidArgument, bad.StatusCode, "REQUEST_MALFORMED",
             "The request body could not be read to its end.");
 
@@ -115,6 +103,4 @@ internal sealed partial class ForwardFailures(RequestDelegate next, GatewayMetri
             if (_code is { } code) real.Reset(code);
         }
     }
-
-    private sealed record Answer(StatusCode Grpc, int Http, string Code, string Message);
 }

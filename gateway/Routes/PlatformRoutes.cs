@@ -1,9 +1,12 @@
 using System.Net;
 using Microsoft.AspNetCore.Http.Extensions;
+using Microsoft.Net.Http.Headers;
+using MlOps.Gateway.Access;
 using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Transforms;
 
 namespace MlOps.Gateway.Routes;
 
@@ -24,6 +27,9 @@ internal static class PlatformRoutes
                 [.. services.SelectMany(s => Clusters(s, builder.Configuration, options))])
             .AddTransforms(transforms =>
             {
+                // What opens this door opens no other.
+                transforms.AddRequestHeaderRemove(HeaderNames.Authorization);
+                transforms.AddRequestHeaderRemove(Authenticator.KeyHeader);
                 transforms.RequestTransforms.Add(new PlatformCredentialHeader(credential));
                 if (transforms.Route.ClusterId?.StartsWith(PlatformService.Inference, StringComparison.Ordinal) == true)
                 {
@@ -46,6 +52,8 @@ internal static class PlatformRoutes
         {
             proxy.UseMiddleware<ForwardFailures>();
             proxy.UseMiddleware<SplitMiddleware>();
+            // After the split, which leaves the body as it came.
+            proxy.UseMiddleware<GuardedForwarding>();
             // No passive health: the only address of a service stays in use, so it serves again the moment it is back.
             proxy.UseLoadBalancing();
         });
@@ -120,8 +128,9 @@ internal static class PlatformRoutes
     }
 
     private static IEnumerable<string> RestSurface =>
-        ["/v2", "/v1/models", "/v1/traffic-policies", "/health", "/alive", "/metrics"];
+        ["/v2", "/v1/models", "/v1/traffic-policies", "/v1/access", "/health", "/alive", "/metrics"];
 
     private static IEnumerable<string> GrpcSurface => PlatformService.All.SelectMany(s => s.GrpcServices).Select(s => s.FullName)
-        .Append(Contracts.Gateway.V1.GatewayService.Descriptor.FullName).Append("grpc.health.v1.Health");
+        .Append(Contracts.Gateway.V1.GatewayService.Descriptor.FullName)
+        .Append(Contracts.Gateway.V1.AccessService.Descriptor.FullName).Append("grpc.health.v1.Health");
 }

@@ -18,6 +18,7 @@ if (args is not ["demo"])
         Drives the flight-delay model from raw CSV to judged predictions, through the gateway only.
           MLOPS_REST   gateway REST address   (default http://127.0.0.1:8080)
           MLOPS_GRPC   gateway gRPC address   (default http://127.0.0.1:8081)
+          MLOPS_KEY    API key, where the gateway asks for one
           MLOPS_STATE  folder for the report  (default .mlops; the report goes to demo/ inside)
         """);
     return args is [] or ["--help"] or ["-h"] ? 0 : 2;

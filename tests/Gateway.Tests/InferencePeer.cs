@@ -138,6 +138,19 @@ internal sealed class InferencePeer : IAsyncDisposable
             };
         }
 
+        public override async Task ModelStreamInfer(
+            IAsyncStreamReader<ModelInferRequest> requestStream, IServerStreamWriter<ModelStreamInferResponse> responseStream,
+            ServerCallContext context)
+        {
+            await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
+            {
+                peer.Note(context.GetHttpContext(), request.ToByteArray());
+                await responseStream.WriteAsync(
+                    new ModelStreamInferResponse { InferResponse = new ModelInferResponse { ModelName = request.ModelName } },
+                    context.CancellationToken);
+            }
+        }
+
         public override Task<ModelReadyResponse> ModelReady(ModelReadyRequest request, ServerCallContext context)
         {
             peer.Note(context.GetHttpContext(), request.ToByteArray());

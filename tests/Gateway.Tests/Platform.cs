@@ -1,6 +1,9 @@
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using MlOps.Contracts.Gateway.V1;
 using MlOps.TestServers;
 
@@ -19,6 +22,7 @@ internal sealed class GatewayReplica : IAsyncDisposable
         Channel = channel;
         Rest = rest;
         Policies = new GatewayService.GatewayServiceClient(channel);
+        Http2 = new HttpClient { BaseAddress = Grpc };
     }
 
     public GrpcChannel Channel { get; }
@@ -28,6 +32,11 @@ internal sealed class GatewayReplica : IAsyncDisposable
     public GatewayService.GatewayServiceClient Policies { get; }
 
     public Uri Grpc => new(_app.Urls.Last());
+
+    /// <summary>The gRPC side for requests made by hand.</summary>
+    public HttpClient Http2 { get; }
+
+    public IEnumerable<Endpoint> Endpoints => _app.Services.GetRequiredService<EndpointDataSource>().Endpoints;
 
     public static async Task<GatewayReplica> StartAsync(
         string database, string busPrefix, InferencePeer peer, params string[] more)
@@ -53,6 +62,7 @@ internal sealed class GatewayReplica : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Rest.Dispose();
+        Http2.Dispose();
         Channel.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();

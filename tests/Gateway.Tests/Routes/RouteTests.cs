@@ -78,12 +78,11 @@ public sealed class RouteTests(Platform<RouteTests> platform) : IClassFixture<Pl
         Assert.Equal(StatusCode.Unimplemented, failure.StatusCode);
 
         var all = typeof(GatewayService).Assembly.GetTypes()
-            .Select(t => t.GetProperty("Descriptor")?.GetValue(null)).OfType<Google.Protobuf.Reflection.ServiceDescriptor>()
-            .Select(s => s.FullName);
+            .Select(t => t.GetProperty("Descriptor")?.GetValue(null)).OfType<Google.Protobuf.Reflection.ServiceDescriptor>();
+        // Those of mlops.gateway.v1 are the gateway's own.
         Assert.Equal(
-            all.Order(StringComparer.Ordinal),
-            MlOps.Gateway.Routes.PlatformService.All.SelectMany(s => s.GrpcServices).Select(s => s.FullName)
-                .Append(GatewayService.Descriptor.FullName).Order(StringComparer.Ordinal));
+            all.Where(s => s.File.Package != GatewayService.Descriptor.File.Package).Select(s => s.FullName).Order(StringComparer.Ordinal),
+            MlOps.Gateway.Routes.PlatformService.All.SelectMany(s => s.GrpcServices).Select(s => s.FullName).Order(StringComparer.Ordinal));
     }
 
     [ServerFact]

@@ -1,0 +1,37 @@
+using Grpc.AspNetCore.Server;
+using MlOps.Contracts.Gateway.V1;
+using MlOps.Gateway.Access.Keys;
+using MlOps.Gateway.Routes;
+using MlOps.ServiceDefaults;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
+
+namespace MlOps.Gateway.Access;
+
+/// <summary>Puts access control into the gateway.</summary>
+internal static class AccessExtensions
+{
+    public static void AddAccess(this WebApplicationBuilder builder)
+    {
+        Exposure.Check(builder.Configuration);
+        builder.Services.AddValidatedOptions<AccessOptions>("Access");
+        builder.Services
+            .AddSingleton(new AccessRules(AccessTable.Rules, CalledServices)).AddSingleton<Authenticator>()
+            .AddSingleton<LastUsed>().AddSingleton<KeyBook>().AddSingleton<ApiKeyChanges>()
+            .AddSingleton<CreateApiKey>().AddSingleton<RotateApiKey>().AddSingleton<RevokeApiKey>().AddSingleton<ListApiKeys>()
+            .AddHostedService<KeyRefresh>().AddHostedService<LastUsedWriter>();
+        builder.Services.Configure<GrpcServiceOptions>(grpc => grpc.Interceptors.Add<GuardedCalls>());
+    }
+
+    /// <summary>Comes before everything that is mapped, and after what turns failures into answers.</summary>
+    public static void UseAccess(this WebApplication app) => app.UseMiddleware<AccessMiddleware>();
+
+    public static void MapAccess(this WebApplication app)
+    {
+        AccessEndpoints.Map(app);
+        app.MapGrpcService<AccessGrpcService>();
+    }
+
+    /// <summary>Every service whose calls the gateway takes, its own and those behind it.</summary>
+    internal static IEnumerable<ServiceDescriptor> CalledServices => PlatformService.All.SelectMany(s => s.GrpcServices)
+        .Append(GatewayService.Descriptor).Append(AccessService.Descriptor);
+}

@@ -1,0 +1,152 @@
+namespace MlOps.Gateway.Access;
+
+/// <summary>
+/// Who may ask what: every route and call the gateway serves, with the right it needs. What is not listed is refused, and a
+/// test fails for a route without a line here. A route with <c>{model}</c>, or a call with the field that names it, asks
+/// for the right over that model; all others for the right over the whole platform, unless they say <see cref="Shared"/>.
+/// </summary>
+internal static class AccessTable
+{
+    /// <summary>What <c>/invocations</c> names its model by.</summary>
+    public const string ModelHeader = "x-mlops-model";
+
+    public static IReadOnlyList<AccessRule> Rules { get; } =
+    [
+        // Probes, and what says how the rest is asked.
+        Public("GET /alive"),
+        Public("GET /health"),
+        Public("/grpc.health.v1.Health/Check"),
+        Public("/grpc.health.v1.Health/Watch"),
+        Reads("GET /metrics", Right.Read),
+
+        // Open Inference Protocol, REST.
+        Shared(Reads("GET /v2", Right.Predict)),
+        Public("GET /v2/health/live"),
+        Public("GET /v2/health/ready"),
+        Reads("GET /v2/models", Right.Read),
+        Reads("GET /v2/models/stats", Right.Read),
+        Reads("GET /v2/models/{model}", Right.Predict),
+        Reads("GET /v2/models/{model}/ready", Right.Predict),
+        Reads("GET /v2/models/{model}/config", Right.Predict),
+        Reads("GET /v2/models/{model}/stats", Right.Read),
+        Reads("POST /v2/models/{model}/infer", Right.Predict),
+        Reads("GET /v2/models/{model}/versions/{version}", Right.Predict),
+        Reads("GET /v2/models/{model}/versions/{version}/ready", Right.Predict),
+        Reads("GET /v2/models/{model}/versions/{version}/config", Right.Predict),
+        Reads("GET /v2/models/{model}/versions/{version}/stats", Right.Read),
+        Reads("POST /v2/models/{model}/versions/{version}/infer", Right.Predict),
+        Reads("POST /v2/repository/index", Right.Read),
+        Changes("POST /v2/repository/models/{model}/load", Right.Operate),
+        Changes("POST /v2/repository/models/{model}/unload", Right.Operate),
+
+        // Open Inference Protocol, gRPC.
+        Public("/inference.GRPCInferenceService/ServerLive"),
+        Public("/inference.GRPCInferenceService/ServerReady"),
+        Shared(Reads("/inference.GRPCInferenceService/ServerMetadata", Right.Predict)),
+        Reads("/inference.GRPCInferenceService/ModelReady", Right.Predict, "name"),
+        Reads("/inference.GRPCInferenceService/ModelMetadata", Right.Predict, "name"),
+        Reads("/inference.GRPCInferenceService/ModelConfig", Right.Predict, "name"),
+        Reads("/inference.GRPCInferenceService/ModelStatistics", Right.Read, "name"),
+        Reads("/inference.GRPCInferenceService/ModelInfer", Right.Predict, "model_name"),
+        Reads("/inference.GRPCInferenceService/ModelStreamInfer", Right.Predict, "model_name"),
+        Reads("/inference.GRPCInferenceService/RepositoryIndex", Right.Read),
+        Changes("/inference.GRPCInferenceService/RepositoryModelLoad", Right.Operate, "model_name"),
+        Changes("/inference.GRPCInferenceService/RepositoryModelUnload", Right.Operate, "model_name"),
+
+        // Version 1 of the protocol, predictions by entity, and MLflow's scoring, whose model is in a header.
+        Reads("GET /v1/models/{model}", Right.Predict),
+        Reads("POST /v1/models/{model}:predict", Right.Predict),
+        Reads("POST /v1/models/{model}/versions/{version}:predict", Right.Predict),
+        Reads("POST /v1/models/{model}/predict", Right.Predict),
+        Reads("POST /v1/models/{model}/versions/{version}/predict", Right.Predict),
+        Public("GET /ping"),
+        Reads("POST /invocations", Right.Predict) with { About = About.Model },
+        Reads("/mlops.inference.v1.InferenceService/Predict", Right.Predict, "model"),
+        Reads("/mlops.inference.v1.InferenceService/ListModels", Right.Read),
+
+        // Features: they belong to no model, and what changes them concerns all.
+        Changes("/mlops.features.v1.FeatureStoreService/Apply", Right.Develop),
+        Shared(Reads("/mlops.features.v1.FeatureStoreService/ListDefinitions", Right.Read)),
+        Changes("/mlops.features.v1.FeatureStoreService/Ingest", Right.Develop),
+        Shared(Reads("/mlops.features.v1.FeatureStoreService/ListQuarantine", Right.Read)),
+        Changes("/mlops.features.v1.FeatureStoreService/Materialize", Right.Develop | Right.Operate),
+        Shared(Reads("/mlops.features.v1.FeatureStoreService/GetOnlineFeatures", Right.Read)),
+        Shared(Reads("/mlops.features.v1.FeatureStoreService/GetHistoricalFeatures", Right.Read)),
+        Shared(Changes("/mlops.features.v1.FeatureStoreService/CreateSnapshot", Right.Develop)),
+        Shared(Reads("/mlops.features.v1.FeatureStoreService/GetSnapshot", Right.Read)),
+        Shared(Reads("/mlops.features.v1.FeatureStoreService/ReadSnapshot", Right.Read)),
+
+        // Training.
+        Changes("/mlops.training.v1.TrainingService/SubmitPipeline", Right.Develop, "pipeline.model"),
+        Shared(Reads("/mlops.training.v1.TrainingService/GetTrainingRun", Right.Read)),
+        Reads("/mlops.training.v1.TrainingService/ListTrainingRuns", Right.Read, "model"),
+        Shared(Reads("/mlops.training.v1.TrainingService/WatchTrainingRun", Right.Read)),
+        Changes("/mlops.training.v1.TrainingService/CancelTrainingRun", Right.Develop | Right.Operate),
+        Shared(Reads("/mlops.training.v1.TrainingService/ListTrainers", Right.Read)),
+
+        // Registry.
+        Shared(Changes("/mlops.registry.v1.RegistryService/CreateRun", Right.Develop)),
+        Shared(Changes("/mlops.registry.v1.RegistryService/LogBatch", Right.Develop)),
+        Shared(Changes("/mlops.registry.v1.RegistryService/FinishRun", Right.Develop)),
+        Shared(Reads("/mlops.registry.v1.RegistryService/GetRun", Right.Read)),
+        Shared(Reads("/mlops.registry.v1.RegistryService/ListRuns", Right.Read)),
+        Shared(Changes("/mlops.registry.v1.RegistryService/UploadArtifact", Right.Develop)),
+        Shared(Reads("/mlops.registry.v1.RegistryService/DownloadArtifact", Right.Read)),
+        Changes("/mlops.registry.v1.RegistryService/RegisterModelVersion", Right.Develop, "model"),
+        Reads("/mlops.registry.v1.RegistryService/GetModelVersion", Right.Read, "model"),
+        Reads("/mlops.registry.v1.RegistryService/ListModelVersions", Right.Read, "model"),
+        Reads("/mlops.registry.v1.RegistryService/ListModels", Right.Read),
+        Changes("/mlops.registry.v1.RegistryService/SetAlias", Right.Approve, "model"),
+        Changes("/mlops.registry.v1.RegistryService/DeleteAlias", Right.Approve, "model"),
+
+        // Monitoring: labels join predictions of any model.
+        Changes("/mlops.monitoring.v1.MonitoringService/SubmitLabels", Right.Develop | Right.Operate),
+        Reads("/mlops.monitoring.v1.MonitoringService/GetPredictionCounts", Right.Read, "model"),
+        Reads("/mlops.monitoring.v1.MonitoringService/GetDrift", Right.Read, "model"),
+        Reads("/mlops.monitoring.v1.MonitoringService/GetPerformance", Right.Read, "model"),
+        Reads("/mlops.monitoring.v1.MonitoringService/GetArmStatistics", Right.Read, "model"),
+
+        // Traffic policies.
+        Reads("GET /v1/policy-file", Right.Read),
+        Reads("GET /v1/traffic-policies", Right.Read),
+        Reads("GET /v1/traffic-policies/{model}", Right.Read),
+        Changes("PUT /v1/traffic-policies/{model}", Right.Operate),
+        Changes("DELETE /v1/traffic-policies/{model}", Right.Operate),
+        Reads("GET /v1/traffic-policies/{model}/assignments", Right.Read),
+        Reads("GET /v1/traffic-policies/{model}/changes", Right.Read),
+        Reads("/mlops.gateway.v1.GatewayService/ListTrafficPolicies", Right.Read),
+        Reads("/mlops.gateway.v1.GatewayService/GetTrafficPolicy", Right.Read, "model"),
+        Changes("/mlops.gateway.v1.GatewayService/PutTrafficPolicy", Right.Operate, "policy.model"),
+        Changes("/mlops.gateway.v1.GatewayService/DeleteTrafficPolicy", Right.Operate, "model"),
+        Reads("/mlops.gateway.v1.GatewayService/GetAssignments", Right.Read, "model"),
+        Reads("/mlops.gateway.v1.GatewayService/ListTrafficPolicyChanges", Right.Read, "model"),
+
+        // Access itself.
+        Anybody("GET /v1/access/me"),
+        Reads("GET /v1/access/keys", Right.Administer),
+        Changes("POST /v1/access/keys", Right.Administer),
+        Changes("POST /v1/access/keys/{id}/rotate", Right.Administer),
+        Changes("DELETE /v1/access/keys/{id}", Right.Administer),
+        Anybody("/mlops.gateway.v1.AccessService/WhoAmI"),
+        Reads("/mlops.gateway.v1.AccessService/ListApiKeys", Right.Administer),
+        Changes("/mlops.gateway.v1.AccessService/CreateApiKey", Right.Administer),
+        Changes("/mlops.gateway.v1.AccessService/RotateApiKey", Right.Administer),
+        Changes("/mlops.gateway.v1.AccessService/RevokeApiKey", Right.Administer),
+    ];
+
+    private static AccessRule Public(string route) => Anybody(route) with { IsPublic = true };
+
+    private static AccessRule Anybody(string route) => new(route, Right.None, About.Shared, Changes: false);
+
+    private static AccessRule Reads(string route, Right needs, string model = "") => Rule(route, needs, model, changes: false);
+
+    private static AccessRule Changes(string route, Right needs, string model = "") => Rule(route, needs, model, changes: true);
+
+    private static AccessRule Shared(AccessRule rule) => rule with { About = About.Shared };
+
+    private static AccessRule Rule(string route, Right needs, string model, bool changes)
+    {
+        var isNamed = model.Length > 0 || route.Contains("{model}", StringComparison.Ordinal);
+        return new AccessRule(route, needs, isNamed ? About.Model : About.Platform, changes) { ModelField = model };
+    }
+}
