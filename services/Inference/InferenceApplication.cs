@@ -38,6 +38,8 @@ internal static class InferenceApplication
         builder.Services.AddSingleton<Journal>();
         builder.Services.AddHostedService<JournalPublisher>();
         builder.Services.AddSingleton<MaskingKey>();
+        builder.Services.AddSingleton<PayloadSink>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<PayloadSink>());
         builder.Services.AddSingleton<Logbook>();
         builder.Services.AddSingleton<FeatureLookup>();
         builder.Services.AddSingleton<PredictRows>();

@@ -54,6 +54,18 @@ internal sealed record InferenceOptions
     [Range(0L, long.MaxValue)]
     public long JournalRefusedBytes { get; init; } = 64L << 20;
 
+    /// <summary>What the extension <c>namespace</c> of CloudEvents says. Default nothing.</summary>
+    [Required(AllowEmptyStrings = true)]
+    public string CloudEventsNamespace { get; init; } = "";
+
+    /// <summary>Bytes of CloudEvents that may wait for one address; beyond it new ones are dropped. Default 16 MiB.</summary>
+    [Range(64L << 10, 1L << 32)]
+    public long CloudEventsQueueBytes { get; init; } = 16L << 20;
+
+    /// <summary>Values of a request, and one answer a row, that are written as CloudEvents; larger ones are dropped. Default 10,000.</summary>
+    [Range(1, 1_000_000)]
+    public int CloudEventsMaxValues { get; init; } = 10_000;
+
     /// <summary>Bytes after which a journal segment is closed and published. Default 256 KiB.</summary>
     [Range(1 << 10, 4 << 20)]
     public int JournalSegmentBytes { get; init; } = 256 << 10;

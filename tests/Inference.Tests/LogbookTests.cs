@@ -225,7 +225,8 @@ public sealed class LogbookTests : IDisposable
         var journal = new Journal(Storage, configured, telemetry, TimeProvider.System, NullLogger<Journal>.Instance);
         using (journal)
         {
-            log(new Logbook(journal, Key(options), telemetry, configured, TimeProvider.System));
+            using var payloads = new PayloadSink(Key(options), telemetry, configured, NullLogger<PayloadSink>.Instance);
+            log(new Logbook(journal, payloads, Key(options), telemetry, configured, TimeProvider.System));
             journal.Close();
             return journal.TakeOldest() is { } segment
                 ? [.. PredictionBatch.Parser.ParseFrom(File.ReadAllBytes(segment.Path)).Records]

@@ -143,10 +143,12 @@ public sealed class PredictionLogTests(InferenceFixture services)
             Assert.Equal("TOO_MANY_VALUES", e.Trailers.GetValue("mlops-code"));
         });
         await Eventually.Async(() => log.Ids.Count >= 3, Deadline, "the records arrive");
-        var answered = log.Records.Single(r => r.Failure.Length == 0);
+        var records = log.Records;
+        var answered = records.Single(r => r.Failure.Length == 0);
         Assert.Equal(answer.Parameters["prediction_id"].StringParam, Convert.ToHexStringLower(answered.PredictionId.Span));
         Assert.Equal(333_333, answered.Predictions.Count);
-        Assert.All(log.Records.Where(r => r != answered), r => Assert.Equal(("TOO_MANY_VALUES", null), (r.Failure, r.Inputs)));
+        Assert.Equal(["TOO_MANY_VALUES", "TOO_MANY_VALUES"], records.Where(r => r.Failure.Length > 0).Select(r => r.Failure));
+        Assert.All(records.Where(r => r.Failure.Length > 0), r => Assert.True(r.Inputs is null));
 
         ModelInferRequest OfRows(int rows)
         {

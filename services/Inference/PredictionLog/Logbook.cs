@@ -9,7 +9,8 @@ namespace MlOps.Inference.PredictionLog;
 /// end: of the answers a sample, of failures and flagged answers all.
 /// </summary>
 internal sealed class Logbook(
-    Journal journal, MaskingKey key, InferenceTelemetry telemetry, IOptions<InferenceOptions> options, TimeProvider time)
+    Journal journal, PayloadSink payloads, MaskingKey key, InferenceTelemetry telemetry, IOptions<InferenceOptions> options,
+    TimeProvider time)
 {
     /// <summary>
     /// Keeps a computed answer, or not. The same id is decided alike everywhere; a shadow's answer is kept where its live
@@ -21,6 +22,7 @@ internal sealed class Logbook(
         var rate = workspace.Flags.Count > 0 ? 1 : workspace.Model.Settings.Log.Rate;
         if (!SampleHash.IsTaken(call.ShadowOf ?? id, rate)) return;
         Append(workspace, call, new LogEntry(id, now, time.GetElapsedTime(call.StartedAt), rate));
+        payloads.Add(workspace, call, id, now);
     }
 
     /// <summary>

@@ -12,9 +12,11 @@ namespace MlOps.Inference.Predictions;
 /// <param name="StartedAt">Timestamp of its arrival.</param>
 /// <param name="Tier">What is shed first when there is too much.</param>
 /// <param name="ShadowOf">Live prediction this is a copy's answer beside; null: it is answered to a caller.</param>
+/// <param name="EventId">Id the caller gave the request as a CloudEvent; empty: none.</param>
 internal sealed record Call(
     string Protocol, string VersionHint, string Variant, string SubjectHash, long StartedAt,
-    CallTier Tier = CallTier.Stable, Guid? ShadowOf = null)
+    CallTier Tier = CallTier.Stable, Guid? ShadowOf = null,
+    string EventId = "")
 {
     public const string VersionHeader = "x-mlops-model-version";
     public const string VariantHeader = "x-mlops-variant";
@@ -22,6 +24,7 @@ internal sealed record Call(
     public const string PredictionIdHeader = "x-mlops-prediction-id";
     public const string TierHeader = "x-mlops-tier";
     public const string ShadowOfHeader = "x-mlops-shadow-of";
+    public const string EventIdHeader = "ce-id";
     private const int MaxHeaderLength = 255;
     private const int SubjectHashBytes = 16;
 
@@ -29,7 +32,8 @@ internal sealed record Call(
         protocol, One(request.Headers[VersionHeader]), One(request.Headers[VariantHeader]),
         HashOf(request.Headers[SubjectHeader].ToString()), time.GetTimestamp(),
         TierOf(request.Headers[TierHeader].ToString()),
-        Guid.TryParseExact(request.Headers[ShadowOfHeader].ToString(), "N", out var live) ? live : null);
+        Guid.TryParseExact(request.Headers[ShadowOfHeader].ToString(), "N", out var live) ? live : null,
+        One(request.Headers[EventIdHeader]));
 
     /// <summary>Explicit choice, then the gateway's; empty leaves it to the alias champion or the newest version.</summary>
     public string SelectorOf(string? explicitVersion) =>
