@@ -91,33 +91,40 @@ public sealed class InferenceFixture : IAsyncLifetime
     public static string NewName(string word) => $"{word}-{Guid.NewGuid():N}";
 
     /// <summary>A new model by that name with one version.</summary>
-    public async Task<string> NewModelAsync(byte[] onnx, Signature signature, string featureService = "", string word = "model")
+    public async Task<string> NewModelAsync(
+        byte[] onnx, Signature signature, string featureService = "", string word = "model", byte[]? profile = null)
     {
         var model = NewName(word);
-        await RegisterAsync(model, onnx, signature, featureService);
+        await RegisterAsync(model, onnx, signature, featureService, profile);
         return model;
     }
 
-    public async Task<int> RegisterAsync(string model, byte[] onnx, Signature signature, string featureService = "")
+    public async Task<int> RegisterAsync(
+        string model, byte[] onnx, Signature signature, string featureService = "", byte[]? profile = null)
+    {
+        var version = await Versions.RegisterModelVersionAsync(new RegisterModelVersionRequest
+        {
+            Model = model,
+            RunId = Guid.NewGuid().ToString("N"),
+            ArtifactDigest = await UploadAsync(onnx),
+            ProfileDigest = profile is null ? "" : await UploadAsync(profile),
+            Signature = signature,
+            FeatureService = featureService,
+        });
+        return version.Version;
+    }
+
+    private async Task<string> UploadAsync(byte[] content)
     {
         using var call = Versions.UploadArtifact();
-        await call.RequestStream.WriteAsync(new UploadArtifactRequest { Header = new() { Name = "model.onnx" } });
-        foreach (var chunk in onnx.Chunk(64 * 1024))
+        await call.RequestStream.WriteAsync(new UploadArtifactRequest { Header = new() { Name = "artifact" } });
+        foreach (var chunk in content.Chunk(64 * 1024))
         {
             await call.RequestStream.WriteAsync(new UploadArtifactRequest { Chunk = ByteString.CopyFrom(chunk) });
         }
 
         await call.RequestStream.CompleteAsync();
-        var artifact = await call;
-        var version = await Versions.RegisterModelVersionAsync(new RegisterModelVersionRequest
-        {
-            Model = model,
-            RunId = Guid.NewGuid().ToString("N"),
-            ArtifactDigest = artifact.Digest,
-            Signature = signature,
-            FeatureService = featureService,
-        });
-        return version.Version;
+        return (await call).Digest;
     }
 
     public async Task SetAliasAsync(string model, string alias, int version) => await Versions.SetAliasAsync(

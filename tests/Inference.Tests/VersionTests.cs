@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using Grpc.Core;
 using MlOps.Contracts.Inference.V1;
+using MlOps.Numerics.Profiles;
 using MlOps.TestServers;
 
 namespace MlOps.Inference.Tests;
@@ -115,6 +116,22 @@ public sealed class VersionTests(InferenceFixture services)
 
         // Heals when it points to something sound again.
         await services.SetAliasAsync(model, "champion", 1);
+    }
+
+    [ServerFact]
+    public async Task A_version_with_a_broken_reference_profile_is_refused_and_says_so()
+    {
+        var profile = new ReferenceProfile { Features = [FeatureProfile.Numeric("x", [1f, 2f])] };
+        var model = await services.NewModelAsync(Graphs.Times(1), Graphs.TimesSignature, profile: profile.ToJson());
+        await services.SetAliasAsync(model, "champion", 1);
+        Assert.Equal("1", await AnsweringAsync(model, ""));
+        await services.RegisterAsync(model, Graphs.Times(2), Graphs.TimesSignature, profile: "{}"u8.ToArray());
+
+        var refused = await services.Http.PostJsonAsync($"v2/models/{model}/versions/2/infer", Tensor.ToJson(One));
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.Status);
+        Assert.Contains("no reference profile", refused.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.Equal("1", await AnsweringAsync(model, ""));
     }
 
     [ServerFact]

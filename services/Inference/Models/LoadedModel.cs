@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using MlOps.Inference.Models.Backends;
 using MlOps.Inference.Predictions;
+using MlOps.Numerics.Profiles;
 
 namespace MlOps.Inference.Models;
 
@@ -36,6 +37,15 @@ internal sealed class LoadedModel(
 
     /// <summary>What computes it.</summary>
     public IModelBackend Backend { get; } = backend;
+
+    /// <summary>What inputs and answers looked like in training; null: the version was registered without.</summary>
+    public ReferenceProfile? Profile { get; init; }
+
+    /// <summary>The model taken apart for exact explanations; null: it cannot be, and <see cref="NotExplainable"/> says why.</summary>
+    public Explainable? Explainable { get; init; }
+
+    /// <summary>Why there is no exact explanation; empty when there is.</summary>
+    public string NotExplainable { get; init; } = "";
 
     /// <summary>What it did since it was loaded.</summary>
     public InferenceCounts Counts { get; } = new();

@@ -1,6 +1,9 @@
+using System.Text.Json;
 using Microsoft.ML.OnnxRuntime;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Inference.Models.Backends;
+using MlOps.Numerics.Onnx;
+using MlOps.Numerics.Profiles;
 using SessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace MlOps.Inference.Models;
@@ -24,7 +27,8 @@ internal sealed partial class ModelLoader(
                 new GetModelVersionRequest { Model = model, Version = version },
                 deadline: (time.GetUtcNow() + CallTimeout).UtcDateTime, cancellationToken: ct);
             var content = await artifacts.ReadAsync(entry.ArtifactDigest, ct);
-            var loaded = await Task.Run(() => Open(entry, content, settings.Of(model)), ct);
+            var profile = await ReadProfileAsync(entry.ProfileDigest, ct);
+            var loaded = await Task.Run(() => Open(entry, content, settings.Of(model), profile), ct);
             LogLoaded(model, version, time.GetElapsedTime(started).TotalMilliseconds);
             return loaded;
         }
@@ -34,8 +38,22 @@ internal sealed partial class ModelLoader(
         }
     }
 
+    private async Task<ReferenceProfile?> ReadProfileAsync(string digest, CancellationToken ct)
+    {
+        if (digest.Length == 0) return null;
+        var json = await artifacts.ReadAsync(digest, ct);
+        try
+        {
+            return ReferenceProfile.FromJson(json);
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"Artifact {digest} is no reference profile: {e.Message}");
+        }
+    }
+
     /// <exception cref="InvalidDataException">The file is not the model its signature describes.</exception>
-    internal static LoadedModel Open(ModelVersion entry, byte[] content, ModelSettings settings)
+    internal static LoadedModel Open(ModelVersion entry, byte[] content, ModelSettings settings, ReferenceProfile? profile = null)
     {
         using var options = new SessionOptions
         {
@@ -53,8 +71,14 @@ internal sealed partial class ModelLoader(
         {
             var inputs = LayoutsOf("input", session.InputMetadata, entry.Signature.Inputs, settings.Log.Masked);
             var outputs = LayoutsOf("output", session.OutputMetadata, entry.Signature.Outputs, []);
+            var (explainable, notExplainable) = TakeApart(content, inputs, outputs);
             loaded = new LoadedModel(
-                entry.Model, entry.Version, entry.FeatureService, settings, new OnnxBackend(entry.Model, session, inputs, outputs), inputs, outputs);
+                entry.Model, entry.Version, entry.FeatureService, settings, new OnnxBackend(entry.Model, session, inputs, outputs), inputs, outputs)
+            {
+                Profile = profile,
+                Explainable = explainable,
+                NotExplainable = notExplainable,
+            };
             using var workspace = loaded.RentWorkspace(0);
             workspace.FillForWarmUp();
             loaded.Backend.Run(workspace.Inputs, workspace.Outputs);
@@ -65,6 +89,18 @@ internal sealed partial class ModelLoader(
             if (loaded is null) session.Dispose();
             else loaded.Release();
             throw;
+        }
+    }
+
+    private static (Explainable? Explainable, string WhyNot) TakeApart(byte[] content, TensorLayout[] inputs, TensorLayout[] outputs)
+    {
+        try
+        {
+            return (ExplainableReader.Read(new OnnxGraph(content), content, inputs, outputs), "");
+        }
+        catch (Exception e) when (e is NotSupportedException or InvalidDataException)
+        {
+            return (null, e.Message);
         }
     }
 

@@ -49,6 +49,21 @@ public sealed class GraphBuilder(string name)
         return this;
     }
 
+    /// <summary>A constant float32 tensor.</summary>
+    /// <param name="tensor">Its name.</param>
+    /// <param name="dimensions">Its shape; empty: a single number.</param>
+    /// <param name="values">Row-major.</param>
+    public GraphBuilder Constant(string tensor, IReadOnlyList<long> dimensions, IEnumerable<float> values)
+    {
+        // TensorProto: float_data 4
+        _initializers.Add(constant => constant
+            .Integers(1, dimensions)
+            .Integer(2, (int)OnnxType.Float)
+            .Singles(4, values)
+            .Text(8, tensor));
+        return this;
+    }
+
     /// <summary>An operation; the node is named after its output.</summary>
     public GraphBuilder Node(
         string operation, IEnumerable<string> inputs, string output, string domain = "",

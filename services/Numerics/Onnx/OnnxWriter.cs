@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using MlOps.Numerics.Trees;
 
 namespace MlOps.Numerics.Onnx;
 
@@ -72,6 +73,19 @@ public sealed class OnnxWriter
         var inner = new OnnxWriter();
         write(inner);
         return Bytes(field, inner.Written);
+    }
+
+    /// <summary>Writes a field as it was read.</summary>
+    internal OnnxWriter Field(OnnxMessage.Field field)
+    {
+        if (field.Type == LengthType)
+            return Bytes(field.Number, field.Bytes);
+        Tag(field.Number, field.Type);
+        if (field.Type == VarintType)
+            Varint(field.Number64);
+        else
+            _buffer.Write(field.Bytes);
+        return this;
     }
 
     private void Tag(int field, int wireType) => Varint((ulong)(field << 3 | wireType));

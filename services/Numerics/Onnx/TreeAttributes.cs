@@ -5,6 +5,7 @@ namespace MlOps.Numerics.Onnx;
 /// <summary>
 /// An ensemble as attributes of ai.onnx.ml TreeEnsembleRegressor. The base score is folded into the leaves of the first
 /// tree (base + leaf in float32, the first addition XGBoost makes): with base_values ONNX Runtime would add it last.
+/// nodes_hitrates is the cover, the sum of the hessian of the training rows that passed, which TreeSHAP needs.
 /// </summary>
 internal static class TreeAttributes
 {
@@ -23,6 +24,7 @@ internal static class TreeAttributes
             .Singles("nodes_values", nodes.Select(at => at.tree.Threshold[at.node]))
             .Integers("nodes_truenodeids", nodes.Select(at => IsLeaf(at) ? 0L : at.tree.Left[at.node]))
             .Integers("nodes_falsenodeids", nodes.Select(at => IsLeaf(at) ? 0L : at.tree.Right[at.node]))
+            .Singles("nodes_hitrates", nodes.Select(at => at.tree.Cover[at.node]))
             .Integers("nodes_missing_value_tracks_true", nodes.Select(at => at.tree.DefaultLeft[at.node] ? 1L : 0L))
             .Integers("target_treeids", leaves.Select(at => (long)at.id))
             .Integers("target_nodeids", leaves.Select(at => (long)at.node))
