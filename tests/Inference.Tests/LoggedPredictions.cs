@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.IO.Compression;
 using MassTransit;
 using MlOps.Contracts.Events;
 using MlOps.Contracts.Monitoring.V1;
@@ -49,7 +50,10 @@ internal sealed class LoggedPredictions(IBusControl bus) : IAsyncDisposable
 
     private void Take(PredictionsLogged logged)
     {
-        var records = logged.Records.ToArray();
+        Assert.Equal("br", logged.Encoding);
+        using var plain = new MemoryStream();
+        using (var from = new BrotliStream(new MemoryStream(logged.Records.ToArray()), CompressionMode.Decompress)) from.CopyTo(plain);
+        var records = plain.ToArray();
         if (!_batches.GetOrAdd(logged.BatchId, records).SequenceEqual(records)) HasContradiction = true;
     }
 }

@@ -6,4 +6,8 @@ namespace MlOps.Contracts.Events;
 /// </summary>
 /// <param name="BatchId">Identifies the batch, so that a repeated delivery is recognised.</param>
 /// <param name="Records">A serialised <c>mlops.monitoring.v1.PredictionBatch</c>.</param>
-public sealed record PredictionsLogged(Guid BatchId, ReadOnlyMemory<byte> Records);
+/// <param name="Encoding">How the records are compressed: <c>br</c>, Brotli (RFC 7932); empty: not at all.</param>
+public sealed record PredictionsLogged(Guid BatchId, ReadOnlyMemory<byte> Records, string Encoding = "")
+{
+    public const string Brotli = "br";
+}

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using MassTransit;
 using MlOps.Contracts.Events;
 
@@ -76,15 +77,23 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
 
     private async Task PublishAsync(JournalSegment segment, CancellationToken ct)
     {
-        var records = await File.ReadAllBytesAsync(segment.Path, ct);
+        var records = Compress(await File.ReadAllBytesAsync(segment.Path, ct));
         using var timeout = new CancellationTokenSource(PublishTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
-        await bus.Publish(new PredictionsLogged(segment.Id, records), context =>
+        await bus.Publish(new PredictionsLogged(segment.Id, records, PredictionsLogged.Brotli), context =>
         {
             context.MessageId = segment.Id;
             // Without this the broker confirms, and throws away, what no queue wants yet.
             if (context.TryGetPayload(out RabbitMqSendContext? rabbit)) rabbit.Mandatory = true;
         }, either.Token).WaitAsync(either.Token);
+    }
+
+    // Records repeat their model's names: a fifth is left, for less time than the base64 of the message takes on the rest.
+    private static ReadOnlyMemory<byte> Compress(byte[] records)
+    {
+        using var compressed = new MemoryStream(records.Length / 4);
+        using (var to = new BrotliStream(compressed, CompressionLevel.Fastest, leaveOpen: true)) to.Write(records);
+        return compressed.GetBuffer().AsMemory(0, (int)compressed.Length);
     }
 
     [LoggerMessage(

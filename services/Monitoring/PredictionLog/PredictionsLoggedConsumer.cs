@@ -10,5 +10,5 @@ internal sealed class PredictionsLoggedConsumer(LogPredictions logPredictions) :
     public const string Name = "predictions-logged";
 
     public Task Consume(ConsumeContext<PredictionsLogged> context) =>
-        logPredictions.HandleAsync(context.Message.BatchId, context.Message.Records, context.CancellationToken);
+        logPredictions.HandleAsync(context.Message.BatchId, BatchEncoding.Open(context.Message), context.CancellationToken);
 }
