@@ -1,6 +1,7 @@
 using System.Globalization;
 using MlOps.Benchmarks;
 using MlOps.Benchmarks.Peers;
+using MlOps.Benchmarks.Serving;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 using var stop = new CancellationTokenSource();
@@ -20,12 +21,19 @@ switch (args)
         await BareProxy.RunAsync(
             int.Parse(rest, CultureInfo.InvariantCulture), int.Parse(grpc, CultureInfo.InvariantCulture), restTarget, grpcTarget);
         return 0;
+    case ["onnx", var rest, var grpc, var model]:
+        await OnnxServer.RunAsync(int.Parse(rest, CultureInfo.InvariantCulture), int.Parse(grpc, CultureInfo.InvariantCulture), model);
+        return 0;
+    case ["hold"]:
+        await ServingBench.HoldAsync(stop.Token);
+        return 0;
 }
 
 var benches = new Dictionary<string, Func<Task>>
 {
     ["prediction"] = () => PredictionBench.RunAsync(stop.Token),
     ["online-features"] = () => OnlineFeaturesBench.RunAsync(stop.Token),
+    ["serving"] = () => ServingBench.RunAsync(stop.Token),
     ["trees"] = () => TreesBench.RunAsync(stop.Token),
     ["rollouts"] = () => RolloutsBench.RunAsync(stop.Token),
 };
@@ -52,6 +60,6 @@ try
 catch (Exception e) when (e is HttpRequestException or Grpc.Core.RpcException or BenchException)
 {
     Console.Error.WriteLine($"✗ {e.Message}");
-    if (args is not ["trees"] and not ["rollouts"]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
+    if (args is not ["trees" or "rollouts" or "serving"]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
     return 1;
 }

@@ -23,7 +23,7 @@ internal static class TreesBench
     public static Task RunAsync(CancellationToken ct)
     {
         var random = new Random(1);
-        var ensemble = new TreeEnsemble([.. Enumerable.Range(0, Trees).Select(_ => PerfectTree(random))], 0.5f, Features);
+        var ensemble = new TreeEnsemble([.. Enumerable.Range(0, Trees).Select(_ => PerfectTree.Of(Depth, Features, random))], 0.5f, Features);
         using var options = new Microsoft.ML.OnnxRuntime.SessionOptions { IntraOpNumThreads = 1, InterOpNumThreads = 1 };
         using var session = new InferenceSession(Graph(ensemble), options);
         var evaluator = new TreeEvaluator(ensemble);
@@ -108,21 +108,4 @@ internal static class TreesBench
         .Node("TreeEnsembleRegressor", ["x"], "y", GraphBuilder.MachineLearning, TreeAttributes.Of(ensemble))
         .Output("y", OnnxType.Float, 1)
         .Build();
-
-    /// <summary>Children of node i at 2i + 1 and 2i + 2.</summary>
-    private static Tree PerfectTree(Random random)
-    {
-        const int Splits = (1 << Depth) - 1;
-        T[] Nodes<T>(Func<T> split, Func<T> leaf) =>
-            [.. Enumerable.Range(0, 2 * Splits + 1).Select(i => i < Splits ? split() : leaf())];
-        return new Tree(
-            Nodes(() => random.Next(Features), () => 0),
-            Nodes(random.NextSingle, () => 0),
-            [.. Enumerable.Range(0, 2 * Splits + 1).Select(i => i < Splits ? 2 * i + 1 : -1)],
-            [.. Enumerable.Range(0, 2 * Splits + 1).Select(i => i < Splits ? 2 * i + 2 : -1)],
-            Nodes(() => random.Next(2) == 0, () => false),
-            Nodes(() => 0f, () => random.NextSingle() - 0.5f),
-            Nodes(() => 1f, () => 1f),
-            Nodes(() => 0f, () => 0f));
-    }
 }

@@ -11,6 +11,8 @@ internal sealed class PeerProcess : IDisposable
 
     private PeerProcess(Process process) => _process = process;
 
+    public int Id => _process.Id;
+
     /// <summary>This program again, with other arguments.</summary>
     public static Task<PeerProcess> StartSelfAsync(int port, CancellationToken ct, params string[] arguments) =>
         StartAsync(new ProcessStartInfo("dotnet", [typeof(PeerProcess).Assembly.Location, .. arguments]), port, ct);
@@ -20,7 +22,10 @@ internal sealed class PeerProcess : IDisposable
     {
         var process = Process.Start(start) ?? throw new BenchException($"{start.FileName} did not start.");
         var peer = new PeerProcess(process);
-        for (var tries = 0; tries < 100 && !process.HasExited; tries++)
+        // What nobody reads would fill the pipe and then stop the peer.
+        if (start.RedirectStandardOutput) process.BeginOutputReadLine();
+        if (start.RedirectStandardError) process.BeginErrorReadLine();
+        for (var tries = 0; tries < 600 && !process.HasExited; tries++)
         {
             using var socket = new TcpClient();
             try
