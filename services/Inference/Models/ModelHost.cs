@@ -63,14 +63,20 @@ internal sealed partial class ModelHost(
     }
 
     /// <summary>Every version of the registry that an alias points to, the newest ones, and whatever else was asked for.</summary>
-    public IEnumerable<VersionState> Index() => Slots
-        .Select(s => new VersionState(s.Model, s.Version, s.State, s.Reason))
-        .Concat(catalogue.Wanted
-            .SelectMany(m => m.Value.Versions.Select(version => (Model: m.Key, Version: version)))
-            .Where(v => !_slots.ContainsKey(v))
-            .Select(v => new VersionState(
-                v.Model, v.Version, "UNAVAILABLE", _unloaded.ContainsKey(v.Model) ? "unloaded" : "not loaded")))
-        .OrderBy(s => s.Model, StringComparer.Ordinal).ThenBy(s => s.Version);
+    public IEnumerable<VersionState> Index()
+    {
+        // Looked at once: a version unloaded meanwhile must not be in it twice.
+        var slots = _slots.ToArray();
+        var known = slots.Select(s => s.Key).ToHashSet();
+        return slots
+            .Select(s => new VersionState(s.Value.Model, s.Value.Version, s.Value.State, s.Value.Reason))
+            .Concat(catalogue.Wanted
+                .SelectMany(m => m.Value.Versions.Select(version => (Model: m.Key, Version: version)))
+                .Where(v => !known.Contains(v))
+                .Select(v => new VersionState(
+                    v.Model, v.Version, "UNAVAILABLE", _unloaded.ContainsKey(v.Model) ? "unloaded" : "not loaded")))
+            .OrderBy(s => s.Model, StringComparer.Ordinal).ThenBy(s => s.Version);
+    }
 
     /// <summary>Loads what of the model is served, after an unload too.</summary>
     /// <exception cref="NotFoundException">MODEL_NOT_FOUND.</exception>
