@@ -38,6 +38,8 @@ public static class ServiceDefaultsExtensions
 
         builder.Services.AddHealthChecks();
         builder.Services.AddSingleton<HealthState>();
+        // Else one would be made for every call.
+        builder.Services.AddSingleton<FailureInterceptor>();
         builder.Services.AddGrpc(grpc =>
         {
             grpc.Interceptors.Add<FailureInterceptor>();

@@ -9,9 +9,13 @@ namespace MlOps.ServiceDefaults.Telemetry;
 internal sealed class Family
 {
     private const int MaxSeries = 2_000;
+    private const int Recent = 8;
     private static readonly KeyValuePair<string, object?>[] Overflow = [new("overflow", "true")];
     private readonly ConcurrentDictionary<int, Series[]> _byHash = [];
     private readonly Lock _growing = new();
+    // Label sets of late: most recordings are one of few, whose names need not be hashed for it.
+    private readonly Series?[] _recent = new Series?[Recent];
+    private uint _recentAt;
     private readonly double[] _bounds;
     private readonly bool _isAbsolute;
     private int _count;
@@ -48,6 +52,18 @@ internal sealed class Family
     }
 
     private Series Find(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        foreach (var series in _recent)
+        {
+            if (series?.Has(tags) == true) return series;
+        }
+
+        var found = FindByHash(tags);
+        _recent[Interlocked.Increment(ref _recentAt) % Recent] = found;
+        return found;
+    }
+
+    private Series FindByHash(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         var hash = new HashCode();
         foreach (var tag in tags)
@@ -124,7 +140,9 @@ internal sealed class Family
             if (others.Length != tags.Length) return false;
             for (var i = 0; i < tags.Length; i++)
             {
-                if (others[i].Key != tags[i].Key || !Equals(others[i].Value, tags[i].Value)) return false;
+                var (ours, theirs) = (tags[i], others[i]);
+                if (!ReferenceEquals(ours.Key, theirs.Key) && ours.Key != theirs.Key) return false;
+                if (!ReferenceEquals(ours.Value, theirs.Value) && !Equals(ours.Value, theirs.Value)) return false;
             }
 
             return true;

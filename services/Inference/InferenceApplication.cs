@@ -43,8 +43,12 @@ internal static class InferenceApplication
         builder.Services.AddSingleton<Logbook>();
         builder.Services.AddSingleton<FeatureLookup>();
         builder.Services.AddSingleton<PredictRows>();
+        builder.Services.AddSingleton<PredictionIds>();
         builder.Services.AddSingleton<Predictor>();
         builder.Services.AddSingleton<Scoring>();
+        // Else one would be made for every call.
+        builder.Services.AddSingleton<OpenInferenceGrpcService>();
+        builder.Services.AddSingleton<InferenceGrpcService>();
         builder.Services.AddHealthChecks().AddCheck<ModelsHealthCheck>("models");
 
         var app = builder.Build();

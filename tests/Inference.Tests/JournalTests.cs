@@ -47,6 +47,32 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
+    public void What_a_killed_process_leaves_are_the_whole_records_and_neither_zeros_nor_a_copy_cut_short()
+    {
+        PredictionBatch whole = new() { Records = { Record(1), Record(2, 300) } };
+        string left;
+        using (var journal = Open())
+        {
+            foreach (var record in whole.Records) journal.Append(Framed(record));
+            left = Directory.EnumerateFiles(_folder, "*.batch", SearchOption.AllDirectories).Single();
+            // As the kernel has it while the segment is open, and so when the process is killed.
+            File.Copy(left, left + ".copy");
+        }
+
+        File.Move(left + ".copy", left, overwrite: true);
+        var cutShort = Framed(Record(3, 200)).AsSpan(1, 150);
+        using (var file = new FileStream(left, FileMode.Open)) // The tag of a record is copied last.
+        {
+            file.Position = whole.CalculateSize() + 1;
+            file.Write(cutShort);
+        }
+
+        using var next = Open();
+        Assert.Equal(2, next.TakeOldest()!.Records);
+        Assert.Equal(whole, PredictionBatch.Parser.ParseFrom(File.ReadAllBytes(left)));
+    }
+
+    [Fact]
     public void A_published_segment_is_gone_and_a_refused_one_stays_first()
     {
         using var journal = Open();
@@ -80,6 +106,7 @@ public sealed class JournalTests : IDisposable
         var underWay = journal.TakeOldest()!;
 
         for (var i = 1; i <= 40; i++) journal.Append(Framed(Record(i, 4 << 10)));
+        journal.Close();
 
         Assert.True(journal.BacklogBytes <= 64 << 10);
         Assert.True(File.Exists(underWay.Path));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace MlOps.Inference.Models;
@@ -5,6 +6,8 @@ namespace MlOps.Inference.Models;
 /// <summary>What one input or output of a model looks like.</summary>
 internal sealed class TensorLayout
 {
+    private byte[][] _columnNames = [];
+
     public TensorLayout(string name, Datatype datatype, long[] shape, bool isNullable, bool isPersonal = false)
     {
         Name = name;
@@ -39,6 +42,16 @@ internal sealed class TensorLayout
 
     /// <summary>Like <c>[-1,1]</c>.</summary>
     public string ShapeText => $"[{string.Join(',', Shape)}]";
+
+    /// <summary>UTF-8 of <c>name[0]</c> … <c>name[width−1]</c>, or of the name alone where a row has one value; made once.</summary>
+    public ReadOnlySpan<byte[]> ColumnNames(int width)
+    {
+        var names = _columnNames;
+        if (names.Length == width) return names;
+        return _columnNames = width == 1
+            ? [NameUtf8]
+            : [.. Enumerable.Range(0, width).Select(at => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Name}[{at}]")))];
+    }
 
     public bool Fits(ReadOnlySpan<long> shape)
     {

@@ -57,13 +57,12 @@ internal sealed partial class Journal : IDisposable
     {
         lock (_lock)
         {
-            // Many small records and a huge one would be more than a message together.
-            if (_open is { Records: > 0 } && _open.Bytes + frame.Length > JournalSegment.MaxBytes) CloseOpen();
+            if (_open?.HasRoomFor(frame.Length) == false) CloseFull();
             try
             {
                 if (_open is null)
                 {
-                    _open = new JournalSegment(_folder, Guid.CreateVersion7(_time.GetUtcNow()));
+                    _open = new JournalSegment(_folder, Guid.CreateVersion7(_time.GetUtcNow()), _options.JournalSegmentBytes);
                     _hasRecords.Writer.TryWrite(true);
                 }
 
@@ -76,9 +75,7 @@ internal sealed partial class Journal : IDisposable
                 return;
             }
 
-            if (_open.Bytes < _options.JournalSegmentBytes) return;
-            CloseOpen();
-            _isFull.Writer.TryWrite(true);
+            if (_open.Bytes >= _options.JournalSegmentBytes) CloseFull();
         }
     }
 
@@ -140,6 +137,12 @@ internal sealed partial class Journal : IDisposable
             _dropped.Add(segment.Records);
             DeleteRefusedOverBound();
         }
+    }
+
+    private void CloseFull()
+    {
+        CloseOpen();
+        _isFull.Writer.TryWrite(true);
     }
 
     private void CloseOpen()

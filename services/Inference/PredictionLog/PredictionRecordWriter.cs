@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using MlOps.Inference.Predictions;
 
@@ -69,11 +69,11 @@ internal static class PredictionRecordWriter
         if (slot.Rows != rows && !slot.Layout.IsBatched) return;
         var width = slot.Width;
         if (width > MaxLoggedWidth) return;
+        var names = slot.Layout.ColumnNames(width);
         for (var at = 0; at < width; at++)
         {
             var column = record.Begin(1);
-            if (width == 1) record.Bytes(1, slot.Layout.NameUtf8);
-            else record.Text(1, string.Create(CultureInfo.InvariantCulture, $"{slot.Layout.Name}[{at}]"));
+            record.Bytes(1, names[at]);
             WriteValues(record, slot, at, width, rows, key);
             record.End(column);
         }
@@ -97,6 +97,10 @@ internal static class PredictionRecordWriter
         else if (datatype.IsText)
         {
             for (var row = 0; row < rows; row++) record.Bytes(1, slot.Text((row * width) + at));
+        }
+        else if (datatype.Element == TensorElementType.Float)
+        {
+            record.Doubles(1, MemoryMarshal.Cast<byte, float>(slot.Bytes), at, width, rows);
         }
         else
         {

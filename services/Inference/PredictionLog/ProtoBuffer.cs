@@ -56,6 +56,17 @@ internal sealed class ProtoBuffer
         Double(value);
     }
 
+    /// <summary>A packed field of <paramref name="count"/> values from <paramref name="start"/> on, each <paramref name="stride"/> apart.</summary>
+    public void Doubles(int field, ReadOnlySpan<float> values, int start, int stride, int count)
+    {
+        Tag(field, 2);
+        Varint((uint)(count * sizeof(double)));
+        Reserve(count * sizeof(double));
+        var to = _bytes.AsSpan(_length, count * sizeof(double));
+        for (var i = start; to.Length > 0; i += stride, to = to[sizeof(double)..]) BinaryPrimitives.WriteDoubleLittleEndian(to, values[i]);
+        _length += count * sizeof(double);
+    }
+
     public void Byte(byte value)
     {
         Reserve(1);

@@ -7,7 +7,7 @@ namespace MlOps.Inference.Predictions;
 
 /// <summary>Computes an answer and writes it to the prediction log, in this order, before anybody sees it.</summary>
 internal sealed class Predictor(
-    Logbook logbook, InferenceTelemetry telemetry, IOptions<InferenceOptions> options, TimeProvider time)
+    Logbook logbook, PredictionIds ids, InferenceTelemetry telemetry, IOptions<InferenceOptions> options, TimeProvider time)
 {
     /// <param name="model">The leased model.</param>
     /// <param name="workspace">Its checked inputs; takes the outputs.</param>
@@ -29,7 +29,7 @@ internal sealed class Predictor(
         model.Backend.Run(workspace.Inputs, workspace.Outputs);
         var ranAt = time.GetTimestamp();
         var now = time.GetUtcNow();
-        var id = Guid.CreateVersion7(now);
+        var id = ids.New(now);
         logbook.AddAnswer(workspace, call, id, now);
         telemetry.CountAnswer(model, call);
         return new(new Prediction(model, id.ToString("N"), workspace.Rows, workspace.Outputs)
