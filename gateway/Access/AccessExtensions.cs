@@ -1,6 +1,7 @@
 using Grpc.AspNetCore.Server;
 using MlOps.Contracts.Gateway.V1;
 using MlOps.Gateway.Access.Keys;
+using MlOps.Gateway.Access.Tokens;
 using MlOps.Gateway.Routes;
 using MlOps.ServiceDefaults;
 using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
@@ -16,9 +17,15 @@ internal static class AccessExtensions
         builder.Services.AddValidatedOptions<AccessOptions>("Access");
         builder.Services
             .AddSingleton(new AccessRules(AccessTable.Rules, CalledServices)).AddSingleton<Authenticator>()
+            .AddSingleton<IssuerKeys>().AddSingleton<TokenAuthenticator>()
             .AddSingleton<LastUsed>().AddSingleton<KeyBook>().AddSingleton<ApiKeyChanges>()
             .AddSingleton<CreateApiKey>().AddSingleton<RotateApiKey>().AddSingleton<RevokeApiKey>().AddSingleton<ListApiKeys>()
             .AddHostedService<KeyRefresh>().AddHostedService<LastUsedWriter>();
+        builder.Services.AddHttpClient(IssuerKeys.Client, http =>
+        {
+            http.Timeout = TimeSpan.FromSeconds(5);
+            http.MaxResponseContentBufferSize = 1024 * 1024;
+        });
         builder.Services.Configure<GrpcServiceOptions>(grpc => grpc.Interceptors.Add<GuardedCalls>());
     }
 

@@ -1,9 +1,10 @@
 using System.ComponentModel.DataAnnotations;
+using MlOps.Gateway.Access.Tokens;
 
 namespace MlOps.Gateway.Access;
 
 /// <summary>Who gets in; section <c>Access</c>.</summary>
-internal sealed record AccessOptions
+internal sealed record AccessOptions : IValidatableObject
 {
     /// <summary><c>Open</c>: whoever reaches the gateway may do anything, so it listens on loopback only. <c>Closed</c>: a key or a token is asked for.</summary>
     public AccessMode Mode { get; init; } = AccessMode.Open;
@@ -13,6 +14,9 @@ internal sealed record AccessOptions
         "(mlops_[a-z2-7]{16}_[A-Za-z0-9_-]{43})?",
         ErrorMessage = "Access:AdminKey must be 'mlops_', 16 of a-z and 2-7, '_' and 43 of A-Z, a-z, 0-9, - and _, all of them random.")]
     public string AdminKey { get; init; } = "";
+
+    /// <summary>Whose tokens are taken besides keys.</summary>
+    public OidcOptions Oidc { get; init; } = new();
 
     /// <summary>How often a replica asks the database whether it missed a change of the keys: how long a revoked key lives where the broker is away.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "00:10:00")]
@@ -29,6 +33,14 @@ internal sealed record AccessOptions
     /// <summary>How long the old secret of a rotated key is good beside the new one, unless said otherwise.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "30.00:00:00")]
     public TimeSpan KeyOverlap { get; init; } = TimeSpan.FromDays(1);
+
+    // The annotations of what is within are not looked at by themselves.
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        var found = new List<ValidationResult>();
+        Validator.TryValidateObject(Oidc, new ValidationContext(Oidc), found, validateAllProperties: true);
+        return found;
+    }
 }
 
 /// <summary>Whether callers must say who they are.</summary>

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 using MlOps.Gateway.Access.Keys;
+using MlOps.Gateway.Access.Tokens;
 using MlOps.Gateway.Routes;
 
 namespace MlOps.Gateway.Access;
@@ -9,7 +10,7 @@ namespace MlOps.Gateway.Access;
 /// Finds out who is asking, by <c>Authorization: Bearer …</c> or <c>x-api-key: …</c>, in HTTP headers and gRPC metadata alike.
 /// Credentials that come are checked even where none are asked for.
 /// </summary>
-internal sealed class Authenticator(KeyBook keys, IOptions<AccessOptions> options, TimeProvider time)
+internal sealed class Authenticator(KeyBook keys, TokenAuthenticator tokens, IOptions<AccessOptions> options, TimeProvider time)
 {
     public const string KeyHeader = "x-api-key";
     private const string Scheme = "Bearer ";
@@ -17,17 +18,38 @@ internal sealed class Authenticator(KeyBook keys, IOptions<AccessOptions> option
     private static readonly Refusal Missing = Unauthenticated(
         "CREDENTIALS_MISSING", $"Say who you are: 'Authorization: Bearer <key or token>' or '{KeyHeader}: <key>'.");
     private static readonly Refusal Invalid = Unauthenticated("CREDENTIALS_INVALID", "The key or token is not known here.");
-    private static readonly Refusal Expired = Unauthenticated("CREDENTIALS_EXPIRED", "The key has expired.");
+    private static readonly Refusal Expired = Unauthenticated("CREDENTIALS_EXPIRED", "The key or token has expired.");
     private static readonly Refusal Revoked = Unauthenticated("CREDENTIALS_REVOKED", "The key was revoked.");
+    private static readonly Refusal IssuerAway = new(
+        StatusCode.Unavailable, StatusCodes.Status503ServiceUnavailable, "ISSUER_UNAVAILABLE",
+        "The issuer of the token cannot be reached, so it cannot be checked; try again.")
+    { RetryAfter = TimeSpan.FromSeconds(5) };
 
     private readonly bool _isOpen = options.Value.Mode == AccessMode.Open;
 
-    /// <summary>Allocates nothing for a key.</summary>
+    /// <summary>Allocates nothing for a key, nor for a token that was seen before.</summary>
     public ValueTask<Identity> IdentifyAsync(HttpContext http)
     {
         if (!TryRead(http.Request.Headers, out var credential))
             return new(_isOpen ? new Identity(Caller.Anonymous, null) : new Identity(null, Missing));
-        return new(KeyText.TryRead(credential, out var id, out var secret) ? OfKey(id, secret) : new Identity(null, Invalid));
+        if (KeyText.TryRead(credential, out var id, out var secret)) return new(OfKey(id, secret));
+        if (!tokens.IsConfigured || !TokenAuthenticator.LooksLikeOne(credential)) return new(new Identity(null, Invalid));
+        return tokens.FindKnown(credential) is { } known
+            ? new(new Identity(known, null))
+            : new(OfTokenAsync(credential.ToString(), http.RequestAborted));
+    }
+
+    private async Task<Identity> OfTokenAsync(string token, CancellationToken ct)
+    {
+        try
+        {
+            var (caller, isExpired) = await tokens.ValidateAsync(token, ct);
+            return caller is not null ? new Identity(caller, null) : new Identity(null, isExpired ? Expired : Invalid);
+        }
+        catch (IssuerAwayException)
+        {
+            return new Identity(null, IssuerAway);
+        }
     }
 
     private Identity OfKey(ReadOnlySpan<char> id, ReadOnlySpan<char> secret)

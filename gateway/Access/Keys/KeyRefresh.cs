@@ -15,10 +15,10 @@ internal sealed partial class KeyRefresh(
     {
         book.AddConfigured();
         await book.CheckAsync(cancellationToken);
-        if (options.Value.Mode == AccessMode.Closed && !book.Current.AnyActive(time.GetUtcNow()))
+        if (options.Value is { Mode: AccessMode.Closed, Oidc.IsConfigured: false } && !book.Current.AnyActive(time.GetUtcNow()))
         {
             throw new InvalidOperationException(
-                "Access:Mode is Closed and there is no key to get in with. Set Access__AdminKey to one (docs/access.md says how to make it).");
+                "Access:Mode is Closed and there is no key to get in with. Set Access__AdminKey to one (docs/access.md says how to make it), or Access__Oidc__Issuer to whose tokens are taken.");
         }
     }
 
