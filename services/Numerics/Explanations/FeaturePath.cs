@@ -68,27 +68,33 @@ internal ref struct FeaturePath(Span<FeaturePath.Element> elements, int length =
                 (_elements[j + 1].Feature, _elements[j + 1].Zero, _elements[j + 1].One);
     }
 
-    /// <summary>Sum of the weights UNWIND would leave.</summary>
+    /// <summary>Sum of the weights UNWIND would leave without a feature that lets the row pass.</summary>
     public readonly double UnwoundSum(int place)
     {
         var l = Length - 1;
-        var (zero, one) = (_elements[place].Zero, _elements[place].One);
+        var zero = _elements[place].Zero;
         var next = _elements[l].Weight;
         var total = 0d;
         for (var j = l - 1; j >= 0; j--)
         {
-            if (one != 0)
-            {
-                var weight = next * (l + 1) / ((j + 1) * one);
-                total += weight;
-                next = _elements[j].Weight - weight * zero * (l - j) / (l + 1);
-            }
-            else
-            {
-                total += _elements[j].Weight * (l + 1) / (zero * (l - j));
-            }
+            var weight = next * (l + 1) / (j + 1);
+            total += weight;
+            next = _elements[j].Weight - weight * zero * (l - j) / (l + 1);
         }
 
+        return total;
+    }
+
+    /// <summary>
+    /// The same without a feature that does not let the row pass, times its share of the rows: that is one number for
+    /// all of them.
+    /// </summary>
+    public readonly double AbsentSum()
+    {
+        var l = Length - 1;
+        var total = 0d;
+        for (var j = l - 1; j >= 0; j--)
+            total += _elements[j].Weight * (l + 1) / (l - j);
         return total;
     }
 

@@ -7,15 +7,19 @@ namespace MlOps.Numerics.Explanations;
 /// and Lee 2018, "Consistent Individualized Feature Attribution for Tree Ensembles" (arXiv:1802.03888). What is not
 /// known of a row follows the training rows, by the cover of the nodes. Safe to call from many threads at once.
 /// </summary>
+/// <remarks>Trees whose leaves ask few features are read out of tables, see <see cref="LeafTables"/>; others are walked.</remarks>
 public sealed class TreeShap
 {
     private readonly TreeEnsemble _ensemble;
     private readonly double[][] _covers;
+    private readonly LeafTables?[] _tables;
     private readonly double _bias;
     private readonly int _pathLength;
 
+    /// <param name="ensemble">What to explain.</param>
+    /// <param name="mostTableBytes">Memory tables may take; trees beyond it are walked. Default 64 MiB.</param>
     /// <exception cref="ArgumentException">An inner node has no cover: the model does not say what it saw.</exception>
-    public TreeShap(TreeEnsemble ensemble)
+    public TreeShap(TreeEnsemble ensemble, long mostTableBytes = 64L << 20)
     {
         _ensemble = ensemble;
         _covers = [.. ensemble.Trees.Select(Covers)];
@@ -46,6 +50,8 @@ public sealed class TreeShap
 
         // The root's element and one per level, copied once per level on the way down.
         _pathLength = (depth + 2) * (depth + 3) / 2;
+        var budget = mostTableBytes / sizeof(double);
+        _tables = [.. ensemble.Trees.Zip(_covers, (tree, cover) => LeafTables.Of(tree, cover, ref budget))];
     }
 
     /// <summary>
@@ -55,24 +61,40 @@ public sealed class TreeShap
     /// <param name="row">One value per feature, NaN for a missing one.</param>
     public Explanation Explain(ReadOnlySpan<float> row)
     {
-        var contributions = new double[_ensemble.FeatureCount];
+        if (row.Length != _ensemble.FeatureCount)
+            throw new ArgumentException(
+                $"The model takes {_ensemble.FeatureCount} features, not {row.Length}.", nameof(row));
+        var contributions = new double[row.Length];
         Explain(row, contributions);
         return new Explanation(_bias, contributions);
     }
 
     /// <summary>Writes the contributions and gives the bias, the same for every row.</summary>
-    public double Explain(ReadOnlySpan<float> row, Span<double> contributions)
+    /// <param name="design">n × features, row-major, NaN for a missing value.</param>
+    /// <param name="contributions">n × features; of each row the same to the bit in every batch.</param>
+    public double Explain(ReadOnlySpan<float> design, Span<double> contributions)
     {
-        if (row.Length != _ensemble.FeatureCount || contributions.Length != row.Length)
+        var width = _ensemble.FeatureCount;
+        if (contributions.Length != design.Length || (width == 0 ? design.Length > 0 : design.Length % width != 0))
             throw new ArgumentException(
-                $"The model takes {_ensemble.FeatureCount} features, not {row.Length} for {contributions.Length}.",
-                nameof(row));
+                $"The model takes {width} features, not {design.Length} for {contributions.Length}.", nameof(design));
         contributions.Clear();
-        var elements = new FeaturePath.Element[_pathLength];
+        FeaturePath.Element[]? elements = null;
         for (var i = 0; i < _covers.Length; i++)
         {
-            var descent = new Descent(_ensemble.Trees[i], _covers[i], row, contributions);
-            descent.Visit(0, new FeaturePath(elements), -1, 1, 1);
+            for (var at = 0; at < design.Length; at += width)
+            {
+                var row = design.Slice(at, width);
+                var shares = contributions.Slice(at, width);
+                if (_tables[i] is { } tables)
+                {
+                    tables.AddTo(row, shares);
+                    continue;
+                }
+
+                var descent = new Descent(_ensemble.Trees[i], _covers[i], row, shares);
+                descent.Visit(0, new FeaturePath(elements ??= new FeaturePath.Element[_pathLength]), -1, 1, 1);
+            }
         }
 
         return _bias;
@@ -92,47 +114,5 @@ public sealed class TreeShap
         }
 
         return covers;
-    }
-
-    /// <summary>RECURSE, for one row and one tree.</summary>
-    private readonly ref struct Descent(
-        Tree tree, double[] covers, ReadOnlySpan<float> row, Span<double> contributions)
-    {
-        private readonly ReadOnlySpan<float> _row = row;
-        private readonly Span<double> _contributions = contributions;
-
-        public void Visit(int node, FeaturePath path, int feature, double zero, double one)
-        {
-            path.Extend(feature, zero, one);
-            if (tree.Left[node] < 0)
-            {
-                for (var i = 1; i < path.Length; i++)
-                {
-                    ref readonly var element = ref path[i];
-                    _contributions[element.Feature] +=
-                        path.UnwoundSum(i) * (element.One - element.Zero) * tree.LeafValue[node];
-                }
-
-                return;
-            }
-
-            var asked = tree.Feature[node];
-            var value = _row[asked];
-            var goesLeft = float.IsNaN(value) ? tree.DefaultLeft[node] : value < tree.Threshold[node];
-            var (hot, cold) = goesLeft ? (tree.Left[node], tree.Right[node]) : (tree.Right[node], tree.Left[node]);
-            var (zeroBefore, oneBefore) = (1d, 1d);
-            var place = path.Find(asked);
-            if (place >= 0)
-            {
-                (zeroBefore, oneBefore) = (path[place].Zero, path[place].One);
-                path.Unwind(place);
-            }
-
-            Visit(hot, path.Fork(), asked, zeroBefore * covers[hot] / covers[node], oneBefore);
-
-            // No training row went there and this one does not either: every weight below is 0, and 0 / 0 in UNWIND.
-            if (covers[cold] > 0)
-                Visit(cold, path.Fork(), asked, zeroBefore * covers[cold] / covers[node], 0);
-        }
     }
 }

@@ -8,15 +8,17 @@ namespace MlOps.Numerics.Tests.Explanations;
 public class TreeShapTests
 {
     [Theory]
-    [InlineData(1, 3, 1)]
-    [InlineData(2, 6, 4)]
-    [InlineData(3, 12, 3)] // features come again on the same path
-    [InlineData(4, 5, 7)]
-    public void Contributions_are_Shapleys_by_definition(int seed, int depth, int features)
+    [InlineData(1, 3, 1, true)]
+    [InlineData(2, 6, 4, true)]
+    [InlineData(3, 12, 3, true)] // features come again on the same path
+    [InlineData(4, 5, 7, true)]
+    [InlineData(5, 12, 3, false)]
+    [InlineData(6, 5, 7, false)]
+    public void Contributions_are_Shapleys_by_definition(int seed, int depth, int features, bool hasTables)
     {
         var random = new Random(seed);
         var ensemble = TreeEvaluatorTests.Ensemble(random, trees: 6, depth, features, keep: 0.8);
-        var shap = new TreeShap(ensemble);
+        var shap = new TreeShap(ensemble, hasTables ? long.MaxValue : 0);
         for (var i = 0; i < 20; i++)
         {
             var row = Row(random, features);
@@ -67,6 +69,36 @@ public class TreeShapTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 4, 9)]
+    [InlineData(2, 9, 30)]
+    [InlineData(3, 16, 12)] // leaves of more features than a table has
+    public void Read_out_of_tables_or_walked_they_are_the_same(int seed, int depth, int features)
+    {
+        var random = new Random(seed);
+        var ensemble = TreeEvaluatorTests.Ensemble(random, trees: 5, depth, features, keep: 0.8);
+        var (read, walked, some) = (new TreeShap(ensemble), new TreeShap(ensemble, 0), new TreeShap(ensemble, 20_000));
+        float[] design = [.. Enumerable.Range(0, 40).SelectMany(_ => Row(random, features)), .. Extremes(features)];
+        var (ours, theirs, mixed) = (new double[design.Length], new double[design.Length], new double[design.Length]);
+
+        var bias = read.Explain(design, ours);
+        walked.Explain(design, theirs);
+        some.Explain(design, mixed);
+
+        for (var i = 0; i < design.Length; i++)
+        {
+            Reference.Close(theirs[i], ours[i], 1e-9, 1e-11);
+            Reference.Close(theirs[i], mixed[i], 1e-9, 1e-11);
+        }
+
+        for (var row = 0; row < design.Length; row += features)
+        {
+            var alone = read.Explain(design.AsSpan(row, features));
+            Assert.Equal(alone.Contributions, ours.AsSpan(row, features).ToArray());
+            Assert.Equal(alone.Bias, bias);
+        }
+    }
+
     [Fact]
     public void Where_no_training_row_went_nothing_is_divided_by_zero()
     {
@@ -88,6 +120,12 @@ public class TreeShapTests
         Assert.Equal(6.25, explanation.Bias);
         Assert.Equal([0d, 0d], explanation.Contributions);
     }
+
+    private static float[] Extremes(int features) =>
+    [
+        .. Enumerable.Repeat(float.PositiveInfinity, features), .. Enumerable.Repeat(float.NegativeInfinity, features),
+        .. Enumerable.Repeat(float.NaN, features),
+    ];
 
     private static float[] Row(Random random, int features) =>
         [.. Enumerable.Range(0, features)
