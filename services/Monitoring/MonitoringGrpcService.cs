@@ -10,7 +10,7 @@ namespace MlOps.Monitoring;
 /// <summary>The gRPC surface <c>mlops.monitoring.v1</c>: hands each call to its slice.</summary>
 internal sealed class MonitoringGrpcService(
     SubmitLabels submitLabels, CountPredictions countPredictions, MeasureDrift measureDrift,
-    MeasurePerformance measurePerformance, SummariseArms summariseArms) : MonitoringService.MonitoringServiceBase
+    MeasurePerformance measurePerformance, SummariseArms summariseArms, GetPredictions getPredictions) : MonitoringService.MonitoringServiceBase
 {
     public override Task<SubmitLabelsResponse> SubmitLabels(SubmitLabelsRequest request, ServerCallContext context) =>
         submitLabels.HandleAsync(request.Labels, context.CancellationToken);
@@ -34,4 +34,7 @@ internal sealed class MonitoringGrpcService(
     public override async Task<GetPerformanceResponse> GetPerformance(
         GetPerformanceRequest request, ServerCallContext context) =>
         new() { Performances = { await measurePerformance.HandleAsync(request, context.CancellationToken) } };
+
+    public override Task<GetPredictionsResponse> GetPredictions(GetPredictionsRequest request, ServerCallContext context) =>
+        getPredictions.HandleAsync(request, context.CancellationToken);
 }

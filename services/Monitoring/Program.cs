@@ -14,6 +14,7 @@ builder.AddServiceClient<RegistryService.RegistryServiceClient>("registry");
 builder.Services
     .AddSingleton<MonitoringMetrics>().AddSingleton<KnownModels>()
     .AddSingleton<Months>().AddSingleton<InputLayouts>().AddSingleton<LogPredictions>().AddSingleton<CountPredictions>()
+    .AddSingleton<GetPredictions>()
     .AddSingleton<SubmitLabels>().AddSingleton<MeasurePerformance>().AddSingleton<SummariseArms>()
     .AddSingleton<ReferenceProfiles>().AddSingleton<CurrentColumns>().AddSingleton<MeasureDrift>();
 
