@@ -26,7 +26,6 @@ internal static class ServingBench
         var bare = await servers.StartOnnxAsync(ct);
         await CompareWithBareAsync(servers, ours, bare, ct);
         await CompareWithPythonAsync(servers, ours, bare, ct);
-        await CompareLogAsync(servers, ours, ct);
     }
 
     /// <summary>Starts the two .NET servers and says where they are: for a profiler, or load by hand.</summary>
@@ -76,11 +75,6 @@ internal static class ServingBench
             $"{BatchRows:N0} rows, one caller, ours by gRPC, Python's by REST", [flask, fastApi, ours],
             server => server == ours ? HttpLoad.GrpcAsync(server, framed, 1, 1, ct) : HttpLoad.RestAsync(server, wide, 1, ct), BatchRows);
         Console.WriteLine($"  inplace_predict alone, one thread, no server: {await servers.BoosterRowsAsync(BatchRows, ct),12:N0} rows/s");
-    }
-
-    private static async Task CompareLogAsync(ServerSet servers, Server ours, CancellationToken ct)
-    {
-        await Task.CompletedTask;
     }
 
     private static async Task MeasureAsync(string title, Server[] servers, Func<Server, Task<Measured>> measure, int rows = 1)
