@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
-using Grpc.Core;
 using MlOps.Contracts.OpenInference;
-using MlOps.Contracts.Registry.V1;
 using MlOps.Inference.PredictionLog;
 using MlOps.TestServers;
 

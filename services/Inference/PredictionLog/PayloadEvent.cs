@@ -1,4 +1,3 @@
-using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
 
 namespace MlOps.Inference.PredictionLog;

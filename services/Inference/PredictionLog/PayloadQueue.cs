@@ -7,7 +7,7 @@ namespace MlOps.Inference.PredictionLog;
 /// Payload events that wait for one receiver, bounded in memory, and the senders that bring them there at its pace. What
 /// it does not take is dropped.
 /// </summary>
-internal sealed class PayloadQueue
+internal sealed class PayloadQueue : IDisposable
 {
     private const int Senders = 4;
     private readonly Channel<PayloadEvent> _waiting = Channel.CreateUnbounded<PayloadEvent>();
@@ -48,8 +48,10 @@ internal sealed class PayloadQueue
         await using var _ = ct.Register(_stopping.Cancel);
         await _senders;
         while (_waiting.Reader.TryRead(out var payload)) _drop(payload, "stopped");
-        _stopping.Dispose();
+        Dispose();
     }
+
+    public void Dispose() => _stopping.Dispose();
 
     private async Task SendAllAsync(HttpMessageInvoker http)
     {

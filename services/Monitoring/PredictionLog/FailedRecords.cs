@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using MlOps.ServiceDefaults;
 using Npgsql;
 using NpgsqlTypes;
 

@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Google.Protobuf.Collections;
 using MlOps.Contracts.Monitoring.V1;
 using MlOps.Monitoring.Labels;

@@ -14,12 +14,12 @@ namespace MlOps.Gateway.Tests.Access;
 public sealed class TokenTests : IAsyncLifetime
 {
     private readonly ManualTimeProvider _time = new();
-    private readonly TestIssuer _issuer = new();
+    private TestIssuer _issuer = null!; // set before any test runs
     private readonly ServiceProvider _services = new ServiceCollection().AddHttpClient().BuildServiceProvider();
 
     public async Task InitializeAsync()
     {
-        await _issuer.StartAsync();
+        _issuer = await new TestIssuer().StartAsync();
         _issuer.AddRsa("rsa-1");
         _issuer.AddEc("ec-1");
     }
