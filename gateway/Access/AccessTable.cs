@@ -105,6 +105,8 @@ internal static class AccessTable
         Reads("/mlops.monitoring.v1.MonitoringService/GetDrift", Right.Read, "model"),
         Reads("/mlops.monitoring.v1.MonitoringService/GetPerformance", Right.Read, "model"),
         Reads("/mlops.monitoring.v1.MonitoringService/GetArmStatistics", Right.Read, "model"),
+        // Whole inputs, and ids of any model: more than what a viewer of one model sees.
+        Reads("/mlops.monitoring.v1.MonitoringService/GetPredictions", Right.Develop | Right.Operate),
 
         // Traffic policies.
         Reads("GET /v1/policy-file", Right.Read),
