@@ -32,7 +32,7 @@ internal static class GatewayApplication
         });
 
         builder.Services
-            .AddSingleton<AssignmentCounts>().AddSingleton<PolicyBook>().AddHostedService<PolicyRefresh>()
+            .AddSingleton<ForcedArm>().AddSingleton<AssignmentCounts>().AddSingleton<PolicyBook>().AddHostedService<PolicyRefresh>()
             .AddSingleton<PutTrafficPolicy>().AddSingleton<DeleteTrafficPolicy>()
             .AddSingleton<TrafficPolicyChanges>().AddSingleton<ListTrafficPolicyChanges>()
             .AddSingleton<PolicyFileWatch>().AddHostedService(services => services.GetRequiredService<PolicyFileWatch>());

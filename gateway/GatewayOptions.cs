@@ -37,6 +37,10 @@ internal sealed record GatewayOptions
     /// <summary>Both of these.</summary>
     public Holdout Holdout => new(HoldoutSalt, HoldoutShare);
 
+    /// <summary>Key of the tokens by which testers ask for an arm: 32 characters or more. Empty: nobody can.</summary>
+    [RegularExpression("(.{32,})?", ErrorMessage = "Gateway:ForceArmKey must have 32 characters or more, all of them random.")]
+    public string ForceArmKey { get; init; } = "";
+
     /// <summary>How often the policy file is looked at; a change is taken once it stands still for as long.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "00:10:00")]
     public TimeSpan PolicyFileCheckInterval { get; init; } = TimeSpan.FromSeconds(1);

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Primitives;
 
 namespace MlOps.Gateway.Splits;
 
@@ -10,7 +11,7 @@ namespace MlOps.Gateway.Splits;
 /// which no client can set. A request that names its version, or whose model has no policy, goes on as it came.
 /// </summary>
 internal sealed partial class SplitMiddleware(
-    RequestDelegate next, PolicyBook book, GatewayMetrics metrics, ILogger<SplitMiddleware> logger)
+    RequestDelegate next, PolicyBook book, ForcedArm forcedArm, GatewayMetrics metrics, ILogger<SplitMiddleware> logger)
 {
     /// <summary>The calls whose requests carry the model in field 1 and its version in field 2.</summary>
     private static readonly FrozenDictionary<string, SplitCall> Calls = new Dictionary<string, SplitCall>
@@ -27,19 +28,19 @@ internal sealed partial class SplitMiddleware(
     public Task InvokeAsync(HttpContext http)
     {
         var headers = http.Request.Headers;
+        var forced = headers[SplitHeaders.ForceArm];
         SplitHeaders.Strip(headers);
 
         var policies = book.Current;
         if (policies.IsEmpty) return next(http);
         // ASP.NET Core's paths are never null once there is a request.
         var path = http.Request.Path.Value!;
-        if (Calls.TryGetValue(path, out var call)) return SplitCallAsync(http, policies, call);
+        if (Calls.TryGetValue(path, out var call)) return SplitCallAsync(http, policies, call, forced);
         if (Find(path, headers, policies) is not { } split) return next(http);
 
         var isPrediction = HttpMethods.IsPost(http.Request.Method);
-        if (isPrediction && split.SubjectField is not null && !split.HasSubject(headers)) return SplitRestAsync(http, split);
-        Assign(http, split, bodySubject: null, isPrediction);
-        return next(http);
+        if (isPrediction && split.SubjectField is not null && !split.HasSubject(headers)) return SplitRestAsync(http, split, forced);
+        return GoOnAsync(http, split, bodySubject: null, isPrediction, forced);
     }
 
     private static Split? Find(string path, IHeaderDictionary headers, PolicySnapshot policies)
@@ -48,7 +49,7 @@ internal sealed partial class SplitMiddleware(
         return path.Equals("/invocations", StringComparison.OrdinalIgnoreCase) ? policies.Find(headers[SplitHeaders.Model].ToString()) : null;
     }
 
-    private async Task SplitCallAsync(HttpContext http, PolicySnapshot policies, SplitCall call)
+    private async Task SplitCallAsync(HttpContext http, PolicySnapshot policies, SplitCall call, StringValues forced)
     {
         // The forwarder does so for gRPC as well, but from the first read on it is too late.
         if (http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
@@ -60,17 +61,15 @@ internal sealed partial class SplitMiddleware(
         }
 
         if (await PeekAsync(http, new CallPeek(http.Request, policies, call.IsByRows)) is not { } peeked) return;
-        if (peeked.Split is { } split) Assign(http, split, peeked.Subject, call.IsPrediction);
-        else if (peeked.IsUnread) NoteUnread();
-        await next(http);
+        if (peeked.IsUnread) NoteUnread();
+        await (peeked.Split is { } split ? GoOnAsync(http, split, peeked.Subject, call.IsPrediction, forced) : next(http));
     }
 
-    private async Task SplitRestAsync(HttpContext http, Split split)
+    private async Task SplitRestAsync(HttpContext http, Split split, StringValues forced)
     {
         // The caller asks for it.
         if (await PeekAsync(http, new RestPeek(http.Request, split, split.SubjectField!)) is not { } peeked) return;
-        Assign(http, split, peeked.Subject, isPrediction: true);
-        await next(http);
+        await GoOnAsync(http, split, peeked.Subject, isPrediction: true, forced);
     }
 
     // Null: the client is gone, nobody waits for an answer.
@@ -88,20 +87,32 @@ internal sealed partial class SplitMiddleware(
         }
     }
 
-    private void Assign(HttpContext http, Split split, string? bodySubject, bool isPrediction)
+    private Task GoOnAsync(HttpContext http, Split split, string? bodySubject, bool isPrediction, in StringValues forced)
     {
         var headers = http.Request.Headers;
         var subject = bodySubject ?? SplitHeaders.One(headers[split.Policy.SubjectHeader]);
-        var assignment = split.Choose(string.IsNullOrEmpty(subject) ? SplitHeaders.One(headers[SplitHeaders.RequestId]) : subject);
+        Assignment assignment;
+        if (forced.Count > 0)
+        {
+            if (forcedArm.Find(forced, split, out var arm) is { } refusal) return refusal.WriteAsync(http);
+            assignment = arm!.By(AssignmentReason.Forced); // not refused
+        }
+        else
+        {
+            assignment = split.Choose(string.IsNullOrEmpty(subject) ? SplitHeaders.One(headers[SplitHeaders.RequestId]) : subject);
+        }
+
         // Inference logs the hash of the subject under its usual name, wherever the policy reads it from.
         if (bodySubject is not null) PassOn(headers, bodySubject);
         else if (split.ReadsOwnHeader) headers[TrafficPolicy.DefaultSubjectHeader] = subject;
         headers[SplitHeaders.Version] = assignment.Arm.Version;
-        headers[SplitHeaders.Variant] = assignment.Arm.Variant;
+        // What a tester forced is logged as no arm's, and so is in nobody's statistics.
+        if (assignment.Why != AssignmentReason.Forced) headers[SplitHeaders.Variant] = assignment.Arm.Variant;
         headers[SplitHeaders.Tier] = assignment.Arm.Tier;
         http.Features.Set(assignment);
         if (isPrediction) assignment.Record(metrics);
         if (Activity.Current is { IsAllDataRequested: true } activity) assignment.Describe(activity);
+        return next(http);
     }
 
     // A subject out of a body may hold what no header can.
