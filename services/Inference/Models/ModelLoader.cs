@@ -96,7 +96,7 @@ internal sealed partial class ModelLoader(
     {
         try
         {
-            return (ExplainableReader.Read(new OnnxGraph(content), content, inputs, outputs), "");
+            return (ExplainableReader.Read(new OnnxGraph(content), inputs, outputs), "");
         }
         catch (Exception e) when (e is NotSupportedException or InvalidDataException)
         {

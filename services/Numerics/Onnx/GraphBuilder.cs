@@ -35,6 +35,13 @@ public sealed class GraphBuilder(string name)
         return this;
     }
 
+    /// <summary>A tensor of N values to be fetched.</summary>
+    public GraphBuilder Output(string tensor, OnnxType type)
+    {
+        _outputs.Add(value => WriteValue(value, tensor, type, null));
+        return this;
+    }
+
     /// <summary>A constant int64 vector.</summary>
     public GraphBuilder Constant(string tensor, params long[] values)
     {
@@ -67,12 +74,17 @@ public sealed class GraphBuilder(string name)
     /// <summary>An operation; the node is named after its output.</summary>
     public GraphBuilder Node(
         string operation, IEnumerable<string> inputs, string output, string domain = "",
+        OnnxAttributes? attributes = null) => Node(operation, inputs, [output], domain, attributes);
+
+    /// <summary>An operation of several outputs; the node is named after the first.</summary>
+    public GraphBuilder Node(
+        string operation, IEnumerable<string> inputs, IReadOnlyList<string> outputs, string domain = "",
         OnnxAttributes? attributes = null)
     {
         // NodeProto: input 1, output 2, name 3, op_type 4, attribute 5, domain 7
         _nodes.Add(node =>
         {
-            node.Texts(1, inputs).Text(2, output).Text(3, output).Text(4, operation);
+            node.Texts(1, inputs).Texts(2, outputs).Text(3, outputs[0]).Text(4, operation);
             attributes?.Write(node, 5);
             if (domain.Length > 0)
                 node.Text(7, domain);
@@ -116,11 +128,14 @@ public sealed class GraphBuilder(string name)
             graph.Message(12, output);
     }
 
-    private static void WriteValue(OnnxWriter value, string tensor, OnnxType type, int columns) =>
+    private static void WriteValue(OnnxWriter value, string tensor, OnnxType type, int? columns) =>
         // ValueInfoProto: name 1, type 2 {tensor_type 1 {elem_type 1, shape 2 {dim 1 {dim_value 1, dim_param 2}}}}
         value.Text(1, tensor).Message(2, wrapper => wrapper.Message(1, tensorType => tensorType
             .Integer(1, (int)type)
-            .Message(2, shape => shape
-                .Message(1, rows => rows.Text(2, RowsDimension))
-                .Message(1, width => width.Integer(1, columns)))));
+            .Message(2, shape =>
+            {
+                shape.Message(1, rows => rows.Text(2, RowsDimension));
+                if (columns is { } size)
+                    shape.Message(1, width => width.Integer(1, size));
+            })));
 }

@@ -46,6 +46,21 @@ public sealed class OnnxNode
     /// <summary>Whether it is that operation of ai.onnx.ml.</summary>
     public bool IsMachineLearning(string operation) => Operation == operation && Domain == GraphBuilder.MachineLearning;
 
+    public IEnumerable<string> Attributes
+    {
+        get
+        {
+            List<string> names = [];
+            foreach (var item in new OnnxMessage(Content.Span))
+            {
+                if (item.Number == 5)
+                    names.Add(new OnnxMessage(item.Bytes).Text(1) ?? "");
+            }
+
+            return names;
+        }
+    }
+
     public bool Has(string attribute)
     {
         foreach (var item in new OnnxMessage(Content.Span))
@@ -84,12 +99,13 @@ public sealed class OnnxNode
     // AttributeProto: name 1, f 2, i 3, s 4, t 5, floats 7, ints 8, strings 9
     private OnnxMessage Find(string attribute)
     {
+        var found = new OnnxMessage([]);
         foreach (var item in new OnnxMessage(Content.Span))
         {
             if (item.Number == 5 && new OnnxMessage(item.Bytes).Text(1) == attribute)
-                return new OnnxMessage(item.Bytes);
+                found = new OnnxMessage(item.Bytes);
         }
 
-        return new OnnxMessage([]);
+        return found;
     }
 }

@@ -27,6 +27,8 @@ internal sealed class BranchFreeTrees
     private float[] _packedThresholds = [];
     private float[] _packedLeaves = [];
 
+    public long Bytes => (_packedOffsets.Length + _packedThresholds.Length + _packedLeaves.Length) * 4L;
+
     /// <summary>Whether padding costs less than walking the tree as it is.</summary>
     public static bool Suits(Tree tree, int depth) =>
         depth <= AlwaysDepth || (depth <= MaxDepth && 1 << depth <= tree.Left.Count(left => left < 0) * 2);
@@ -72,6 +74,9 @@ internal sealed class BranchFreeTrees
         _packedOffsets = [.. _offsets];
         _packedThresholds = [.. _thresholds];
         _packedLeaves = [.. _leaves];
+        _offsets.Release();
+        _thresholds.Release();
+        _leaves.Release();
     }
 
     /// <summary>Adds the tree's leaves to the sums of <paramref name="count"/> groups.</summary>

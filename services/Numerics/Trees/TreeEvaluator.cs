@@ -62,6 +62,9 @@ public sealed class TreeEvaluator : IPredictor
         : Avx2.IsSupported ? TreeInstructions.Avx2
         : TreeInstructions.Scalar;
 
+    /// <summary>Bytes its trees take.</summary>
+    public long Bytes => _walked.Bytes + _branchFree.Bytes;
+
     /// <inheritdoc/>
     public int FeatureCount { get; }
 

@@ -16,6 +16,8 @@ internal sealed class WalkedTrees
     private float[] _packedValues = [];
     private int[] _packedRoots = [];
 
+    public unsafe long Bytes => _packed.Length * (long)sizeof(Node) + (_packedValues.Length + _packedRoots.Length) * 4L;
+
     /// <summary>Takes a tree in, numbered in order; <see cref="Seal"/> follows the last.</summary>
     public void Add(Tree tree, RowGroups groups)
     {
@@ -48,6 +50,10 @@ internal sealed class WalkedTrees
         _packedRoots = [.. _roots];
         foreach (var leaf in _leaves)
             _packed[leaf] = _packed[leaf] with { Offset = groups.NaNOffset };
+        _nodes.Release();
+        _values.Release();
+        _roots.Release();
+        _leaves.Release();
     }
 
     /// <summary>The sum of all trees, in their order, for the row at this lane.</summary>

@@ -12,12 +12,13 @@ public class OnnxTreesTests
         var (ensemble, rows, expected) = XgboostReference.Load();
         TabularInput[] inputs = [.. Enumerable.Range(0, 5).Select(i => new NumericInput($"f{i}"))];
 
-        var read = OnnxTrees.Read(TabularModel.Export(new TabularPipeline(inputs, ensemble)), 5);
+        var read = OnnxTrees.Read(new OnnxGraph(TabularModel.Export(new TabularPipeline(inputs, ensemble))), 5);
 
         Assert.NotNull(read);
         Assert.Equal(("/raw", "prediction"), (read.Input, read.Output));
         var actual = new float[expected.Length];
-        new TreeEvaluator(read.Ensemble).Predict(rows, actual);
+        new TreeEvaluator(read.Targets.Single()).Predict(rows, actual);
+        Assert.Equal(ensemble.Trees.Select(tree => tree.Cover[0]), read.Targets[0].Trees.Select(tree => tree.Cover[0]));
         Assert.Equal(expected.Select(BitConverter.SingleToInt32Bits), actual.Select(BitConverter.SingleToInt32Bits));
     }
 
@@ -25,25 +26,27 @@ public class OnnxTreesTests
     public void Foreign_ways_of_saying_it_are_understood()
     {
         // Children before the root, ids from 10, ≤, no missing_value_tracks_true, a base value.
-        var ensemble = Read(Attributes())!.Ensemble;
+        var trees = Read(Attributes())!; // There is a node.
+        var scorer = new TreeScorer(trees, 3);
+        float[] rows = [0, 0, 1.5f, 0, 0, MathF.BitIncrement(1.5f), 0, 0, float.NaN, 0, 0, float.NegativeInfinity];
+        var scores = new float[4];
 
-        Assert.Equal(3, ensemble.FeatureCount);
-        Assert.Equal(101, ensemble.Predict([0, 0, 1.5f]));
-        Assert.Equal(102, ensemble.Predict([0, 0, MathF.BitIncrement(1.5f)]));
-        Assert.Equal(102, ensemble.Predict([0, 0, float.NaN]));
-        Assert.Equal(101, ensemble.Predict([0, 0, float.NegativeInfinity]));
+        scorer.Score(rows, scores, []);
+
+        Assert.Equal(3, trees.Targets.Single().FeatureCount);
+        Assert.Equal([101f, 102, 102, 101], scores);
     }
 
     [Fact]
     public void A_graph_without_trees_has_none() =>
-        Assert.Null(OnnxTrees.Read(TabularModel.Export(
-            new TabularPipeline([new NumericInput("x")], new LinearModel([1], 0)))));
+        Assert.Null(OnnxTrees.Read(new OnnxGraph(TabularModel.Export(
+            new TabularPipeline([new NumericInput("x")], new LinearModel([1], 0))))));
 
     [Theory]
     [InlineData("aggregate_function", "MAX")]
-    [InlineData("post_transform", "LOGISTIC")]
+    [InlineData("post_transform", "PROBIT")]
     [InlineData("nodes_values_as_tensor", "")]
-    public void What_is_not_a_plain_sum_is_refused_by_name(string attribute, string value)
+    public void What_is_no_sum_is_refused_by_name(string attribute, string value)
     {
         var refusal = Assert.Throws<NotSupportedException>(() => Read(Attributes().Text(attribute, value)));
 
@@ -54,7 +57,7 @@ public class OnnxTreesTests
     public void Other_questions_and_targets_are_refused()
     {
         Assert.Throws<NotSupportedException>(() => Read(Attributes(mode: "BRANCH_EQ")));
-        Assert.Throws<NotSupportedException>(() => Read(Attributes().Integer("n_targets", 2)));
+        Assert.Throws<NotSupportedException>(() => Read(Attributes().Integer("n_targets", 2_000)));
         Assert.Throws<NotSupportedException>(() => Read(Attributes().Singles("base_values", [1, 2])));
         Assert.Throws<NotSupportedException>(() => Read(Attributes().Integers("target_ids", [0, 1])));
     }
@@ -72,7 +75,7 @@ public class OnnxTreesTests
         {
             try
             {
-                _ = OnnxTrees.Read(model.AsSpan(0, length));
+                _ = OnnxTrees.Read(new OnnxGraph(model.AsMemory(0, length)));
             }
             catch (InvalidDataException)
             {
@@ -102,5 +105,5 @@ public class OnnxTreesTests
         .Output("y", OnnxType.Float, 1)
         .Build();
 
-    private static OnnxTrees? Read(OnnxAttributes attributes) => OnnxTrees.Read(Model(attributes));
+    private static OnnxTrees? Read(OnnxAttributes attributes) => OnnxTrees.Read(new OnnxGraph(Model(attributes)));
 }
