@@ -5,7 +5,7 @@ namespace MlOps.Inference;
 /// <summary>Settings of the section <c>Inference</c>; every one has a working default.</summary>
 internal sealed record InferenceOptions
 {
-    /// <summary>Versions kept in memory; those an alias points to are never unloaded and may exceed it. Default 32.</summary>
+    /// <summary>Versions kept in memory, the longest unused go first; those an alias points to are never unloaded and may exceed it. Default 32.</summary>
     [Range(1, 10_000)]
     public int MaxLoadedVersions { get; init; } = 32;
 

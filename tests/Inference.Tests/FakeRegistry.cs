@@ -9,6 +9,7 @@ namespace MlOps.Inference.Tests;
 internal sealed class FakeRegistry(string storage) : RegistryService.RegistryServiceClient
 {
     private readonly ConcurrentDictionary<string, ModelVersion[]> _models = [];
+    private readonly ConcurrentDictionary<(string Model, string Alias), int> _aliases = [];
 
     /// <summary>Runs before each answer.</summary>
     public Func<CancellationToken, Task> Before { get; set; } = _ => Task.CompletedTask;
@@ -30,13 +31,23 @@ internal sealed class FakeRegistry(string storage) : RegistryService.RegistrySer
         })];
     }
 
+    public void SetAlias(string model, string alias, int version) => _aliases[(model, alias)] = version;
+
     public override AsyncUnaryCall<ListModelsResponse> ListModelsAsync(
         ListModelsRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default)
     {
         Lists++;
         return Answer(() => new ListModelsResponse
         {
-            Models = { _models.Select(m => new ListModelsResponse.Types.Model { Name = m.Key, LatestVersion = m.Value.Length }) },
+            Models =
+            {
+                _models.Select(m => new ListModelsResponse.Types.Model
+                {
+                    Name = m.Key,
+                    LatestVersion = m.Value.Length,
+                    Aliases = { _aliases.Where(a => a.Key.Model == m.Key).ToDictionary(a => a.Key.Alias, a => a.Value) },
+                }),
+            },
         }, cancellationToken);
     }
 

@@ -82,8 +82,45 @@ public sealed class ModelHostTests : IDisposable
 
         for (var i = 0; i < 8; i++) await AskAsync($"m{i}", "", 1);
 
-        // Two by the bound, and the one just used.
-        Assert.InRange(_host.Slots.Count(), 2, 3);
+        Assert.Equal([("m6", 1), ("m7", 1)], Loaded());
+    }
+
+    [Fact]
+    public async Task What_nobody_used_goes_before_what_somebody_did_and_is_not_loaded_again_in_its_place()
+    {
+        foreach (var i in Enumerable.Range(0, 5)) _registry.Add($"m{i}", 1);
+        await _host.RefreshAsync(CancellationToken.None);
+        await _host.LoadWantedAsync(CancellationToken.None);
+        Assert.Equal([("m0", 1), ("m1", 1)], Loaded());
+
+        await AskAsync("m1", "", 1);
+        await AskAsync("m4", "", 1);
+        Assert.Equal([("m1", 1), ("m4", 1)], Loaded());
+        await AskAsync("m1", "", 1);
+        await AskAsync("m3", "", 1);
+        Assert.Equal([("m1", 1), ("m3", 1)], Loaded());
+
+        var gets = _registry.Gets;
+        for (var round = 0; round < 3; round++) Assert.True(await _host.LoadWantedAsync(CancellationToken.None));
+        Assert.Equal(gets, _registry.Gets);
+        Assert.Equal([("m1", 1), ("m3", 1)], Loaded());
+        Assert.Empty(_host.Missing());
+    }
+
+    [Fact]
+    public async Task Versions_that_aliases_point_to_stay_however_long_they_are_unused()
+    {
+        foreach (var i in Enumerable.Range(0, 3)) _registry.Add($"m{i}", 3);
+        _registry.SetAlias("m0", "champion", 1);
+        _registry.SetAlias("m0", "challenger", 2);
+        _registry.SetAlias("m1", "champion", 1);
+        await _host.RefreshAsync(CancellationToken.None);
+        await _host.LoadWantedAsync(CancellationToken.None);
+
+        foreach (var version in (int[])[2, 3, 1]) await AskAsync("m2", $"{version}", version);
+
+        // More than the bound as they are, and beside them the one just used.
+        Assert.Equal([("m0", 1), ("m0", 2), ("m1", 1), ("m2", 1)], Loaded());
     }
 
     [Fact]
@@ -101,7 +138,7 @@ public sealed class ModelHostTests : IDisposable
         await _host.LoadWantedAsync(CancellationToken.None);
 
         await AskAsync(beyond, "", 2);
-        Assert.Equal(["2"], _host.LoadedVersions(beyond));
+        Assert.Equal([(beyond, 1), (beyond, 2)], Loaded());
     }
 
     [Fact]
@@ -163,6 +200,8 @@ public sealed class ModelHostTests : IDisposable
             }
         }
     }
+
+    private IEnumerable<(string, int)> Loaded() => _host.Slots.Where(s => s.Loaded is not null).Select(s => (s.Model, s.Version));
 
     // Rounds are too short to be waited for with pauses.
     private static async Task SpinAsync(Func<bool> condition)

@@ -14,11 +14,13 @@ internal sealed class LoadedModel(
     TensorLayout[] outputs)
     : IDisposable
 {
+    /// <summary>Before every timestamp.</summary>
+    public const long Never = long.MinValue;
     private const int MaxKeptWorkspaces = 32;
     private readonly ConcurrentQueue<Workspace> _workspaces = [];
     private int _leases = 1;
     private int _keptWorkspaces;
-    private long _lastUsed;
+    private long _lastUsed = Never;
 
     public string Model { get; } = model;
 
@@ -50,6 +52,7 @@ internal sealed class LoadedModel(
     /// <summary>What it did since it was loaded.</summary>
     public InferenceCounts Counts { get; } = new();
 
+    /// <summary>Timestamp of the last lease; <see cref="Never"/>: there was none.</summary>
     public long LastUsed => Volatile.Read(ref _lastUsed);
 
     public bool TryLease(long now)
@@ -60,7 +63,7 @@ internal sealed class LoadedModel(
             var before = Interlocked.CompareExchange(ref _leases, seen + 1, seen);
             if (before == seen)
             {
-                Touch(now);
+                Volatile.Write(ref _lastUsed, now);
                 return true;
             }
 
@@ -69,8 +72,6 @@ internal sealed class LoadedModel(
 
         return false;
     }
-
-    public void Touch(long now) => Volatile.Write(ref _lastUsed, now);
 
     /// <summary>Returns a lease; the host's own counts as one.</summary>
     public void Release()

@@ -17,6 +17,7 @@ internal sealed partial class ModelHost(
     private readonly ConcurrentDictionary<(string Model, int Version), VersionSlot> _slots = [];
     private readonly ConcurrentDictionary<string, bool> _unloaded = [];
     private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _bounding = new();
 
     /// <summary>The registry answered at least once, and its models were loaded or refused with a reason.</summary>
     public bool IsReady { get; private set; }
@@ -40,7 +41,7 @@ internal sealed partial class ModelHost(
         {
             var version = await catalogue.FindAsync(model, selector, IsLoaded, ct);
             if (_slots.TryGetValue((model, version), out var slot) && TryLease(slot.Loaded) is { } lease) return lease;
-            if (TryLease(await LoadForRequestAsync(model, version, ct)) is { } fresh) return fresh;
+            if (await LoadForRequestAsync(model, version, ct) is { } fresh) return fresh;
         }
     }
 
@@ -87,7 +88,7 @@ internal sealed partial class ModelHost(
         await catalogue.RefreshAsync(IsLoaded, ct);
         _unloaded.TryRemove(model, out _);
         if (!catalogue.Wanted.TryGetValue(model, out var routes)) return;
-        foreach (var version in routes.Versions) await LoadForRequestAsync(model, version, ct);
+        foreach (var version in routes.Versions) (await LoadForRequestAsync(model, version, ct))?.Dispose();
     }
 
     /// <summary>Lets go of all versions of the model; requests for it are refused until it is loaded again.</summary>
@@ -113,7 +114,7 @@ internal sealed partial class ModelHost(
 
     public Task RefreshAsync(CancellationToken ct) => catalogue.RefreshAsync(IsLoaded, ct);
 
-    /// <summary>Loads what aliases point to, then each model's newest version as far as the bound allows.</summary>
+    /// <summary>Loads what aliases point to, then each model's newest version as far as there is room.</summary>
     /// <returns>False when a version could not be loaded.</returns>
     public async Task<bool> LoadWantedAsync(CancellationToken ct)
     {
@@ -122,7 +123,7 @@ internal sealed partial class ModelHost(
         {
             try
             {
-                await LoadAsync(wanted.Model, wanted.Version).WaitAsync(ct);
+                await LoadAsync(SlotOf(wanted.Model, wanted.Version)).WaitAsync(ct);
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
@@ -142,25 +143,36 @@ internal sealed partial class ModelHost(
             _slots.TryGetValue((w.Model, w.Version), out var slot) && slot.Failure is { } e ? e.Message : "loading")),
     ];
 
+    // What must be loaded, then each model's newest as far as there is room: nothing is unloaded for what nobody asked for.
     private HashSet<(string Model, int Version)> Wanted()
     {
-        var wanted = new HashSet<(string, int)>();
-        foreach (var (model, routes) in catalogue.Wanted)
+        var wanted = Required();
+        var taken = _slots.Values.Where(s => s.Loaded is not null || s.IsLoading).Select(s => (s.Model, s.Version)).ToHashSet();
+        taken.UnionWith(wanted);
+        foreach (var (model, routes) in catalogue.Wanted.OrderBy(m => m.Key, StringComparer.Ordinal))
         {
-            if (_unloaded.ContainsKey(model)) continue;
-            foreach (var version in routes.Aliases.Values) wanted.Add((model, version));
+            if (_unloaded.ContainsKey(model) || taken.Contains((model, routes.Latest))) continue;
+            if (taken.Count >= options.Value.MaxLoadedVersions) break;
+            taken.Add((model, routes.Latest));
+            wanted.Add((model, routes.Latest));
         }
 
+        return wanted;
+    }
+
+    // What aliases point to and, where an older one still answers as the newest, the one that is to take its place.
+    private HashSet<(string Model, int Version)> Required()
+    {
+        var required = new HashSet<(string, int)>();
         var served = catalogue.Served;
         foreach (var (model, routes) in catalogue.Wanted)
         {
             if (_unloaded.ContainsKey(model)) continue;
-            // Where an older one still answers the newest takes its place, whatever else is loaded.
-            var isSwapping = served.TryGetValue(model, out var now) && now.Latest != routes.Latest;
-            if (isSwapping || wanted.Count < options.Value.MaxLoadedVersions) wanted.Add((model, routes.Latest));
+            foreach (var version in routes.Aliases.Values) required.Add((model, version));
+            if (served.TryGetValue(model, out var now) && now.Latest != routes.Latest) required.Add((model, routes.Latest));
         }
 
-        return wanted;
+        return required;
     }
 
     private bool IsLoaded(string model, int version) =>
@@ -169,7 +181,7 @@ internal sealed partial class ModelHost(
     private ModelLease? TryLease(LoadedModel? loaded) =>
         loaded is not null && loaded.TryLease(time.GetTimestamp()) ? new ModelLease(loaded) : null;
 
-    private async Task<LoadedModel> LoadForRequestAsync(string model, int version, CancellationToken ct)
+    private async Task<ModelLease?> LoadForRequestAsync(string model, int version, CancellationToken ct)
     {
         if (_unloaded.ContainsKey(model))
         {
@@ -182,9 +194,11 @@ internal sealed partial class ModelHost(
                 "REGISTRY_UNAVAILABLE", $"Model '{model}' version {version} is not known here and the registry is away: {failure}");
         }
 
+        var slot = SlotOf(model, version);
+        slot.BeginWait(time.GetTimestamp());
         try
         {
-            return await LoadAsync(model, version).WaitAsync(options.Value.LoadTimeout, time, ct);
+            return TryLease(await LoadAsync(slot).WaitAsync(options.Value.LoadTimeout, time, ct));
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
         {
@@ -195,12 +209,18 @@ internal sealed partial class ModelHost(
             var why = e is TimeoutException ? "it is still loading" : e is RpcException rpc ? rpc.Status.Detail : e.Message;
             throw ModelUnavailable.Because("MODEL_NOT_READY", $"Model '{model}' version {version} is not ready: {why}");
         }
+        finally
+        {
+            slot.EndWait();
+        }
     }
 
+    private VersionSlot SlotOf(string model, int version) =>
+        _slots.GetOrAdd((model, version), static key => new VersionSlot(key.Model, key.Version));
+
     // The load outlives the request that asked for it: others wait for the same one.
-    private Task<LoadedModel> LoadAsync(string model, int version) => _slots
-        .GetOrAdd((model, version), static key => new VersionSlot(key.Model, key.Version))
-        .LoadAsync(() => LoadOrForgetAsync(model, version), Settle, time);
+    private Task<LoadedModel> LoadAsync(VersionSlot slot) =>
+        slot.LoadAsync(() => LoadOrForgetAsync(slot.Model, slot.Version), Settle, time);
 
     // Callers invent versions. Only what the registry has keeps its place, with the reason why it cannot be served.
     private async Task<LoadedModel> LoadOrForgetAsync(string model, int version)
@@ -209,14 +229,14 @@ internal sealed partial class ModelHost(
         {
             return await loader.LoadAsync(model, version, _stopping.Token);
         }
-        catch (RpcException) when (!Wanted().Contains((model, version)))
+        catch (RpcException) when (catalogue.Wanted.GetValueOrDefault(model)?.Versions.Contains(version) != true)
         {
             _slots.TryRemove((model, version), out _);
             throw;
         }
     }
 
-    // Moves aliases to the version that became ready and unloads the longest unused beyond the bound, but never that one.
+    // Moves aliases to the version that became ready and unloads the longest unused beyond the bound, never used ones first.
     private void Settle(VersionSlot ready)
     {
         if (_unloaded.ContainsKey(ready.Model))
@@ -226,10 +246,14 @@ internal sealed partial class ModelHost(
         }
 
         catalogue.Route(IsLoaded);
+        lock (_bounding) UnloadSurplus();
+    }
+
+    private void UnloadSurplus()
+    {
         var surplus = _slots.Values.Count(s => s.Loaded is not null) - options.Value.MaxLoadedVersions;
         if (surplus <= 0) return;
-        var kept = Wanted();
-        kept.Add((ready.Model, ready.Version));
+        var kept = Required();
         foreach (var (model, routes) in catalogue.Served)
         {
             kept.UnionWith(routes.Aliases.Values.Select(version => (model, version)));
@@ -237,8 +261,8 @@ internal sealed partial class ModelHost(
             if (catalogue.Wanted.GetValueOrDefault(model)?.Latest != routes.Latest) kept.Add((model, routes.Latest));
         }
 
-        foreach (var slot in _slots.Values.Where(s => s.Loaded is not null && !kept.Contains((s.Model, s.Version)))
-                     .OrderBy(s => s.Loaded?.LastUsed).Take(surplus))
+        foreach (var slot in _slots.Values.Where(s => s.Loaded is not null && !s.IsAwaited && !kept.Contains((s.Model, s.Version)))
+                     .OrderBy(s => s.LastUsed).Take(surplus))
         {
             Unload(slot, "longest unused");
         }

@@ -8,6 +8,8 @@ internal sealed class VersionSlot(string model, int version)
     private Task<LoadedModel>? _loading;
     private volatile LoadedModel? _loaded;
     private long _failedAt;
+    private long _askedAt = LoadedModel.Never;
+    private int _waiters;
 
     public string Model { get; } = model;
 
@@ -15,6 +17,12 @@ internal sealed class VersionSlot(string model, int version)
 
     /// <summary>Null until ready.</summary>
     public LoadedModel? Loaded => _loaded;
+
+    /// <summary>Timestamp of the last request that asked for it or used it; <see cref="LoadedModel.Never"/>: nobody did.</summary>
+    public long LastUsed => Math.Max(Volatile.Read(ref _askedAt), _loaded?.LastUsed ?? LoadedModel.Never);
+
+    /// <summary>Whether a request waits for it, so that it must not go before that has it.</summary>
+    public bool IsAwaited => Volatile.Read(ref _waiters) > 0;
 
     public bool IsLoading => _loading is { IsCompleted: false };
 
@@ -26,6 +34,15 @@ internal sealed class VersionSlot(string model, int version)
 
     /// <summary>Why the latest attempt failed; null when none did.</summary>
     public Exception? Failure { get; private set; }
+
+    /// <summary>A request waits for it, until <see cref="EndWait"/>.</summary>
+    public void BeginWait(long now)
+    {
+        Volatile.Write(ref _askedAt, now);
+        Interlocked.Increment(ref _waiters);
+    }
+
+    public void EndWait() => Interlocked.Decrement(ref _waiters);
 
     /// <summary>Joins the load under way or starts one; an attempt that failed less than a second ago is not repeated.</summary>
     /// <param name="load">Makes the version ready.</param>
@@ -58,7 +75,6 @@ internal sealed class VersionSlot(string model, int version)
                 _loaded = loaded;
             }
 
-            loaded.Touch(time.GetTimestamp());
             settle(this);
             return loaded;
         }
