@@ -27,6 +27,8 @@ internal static class GatewayApplication
         builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<GatewayOptions>>((kestrel, gateway) =>
         {
             kestrel.Limits.MaxRequestBodySize = gateway.Value.MaxRequestBodyBytes;
+            kestrel.Limits.RequestHeadersTimeout = gateway.Value.RequestHeadersTimeout;
+            kestrel.Limits.MaxConcurrentConnections = gateway.Value.MaxConnections;
             // A client that vanished without a word is noticed, however long its stream is silent.
             kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         });

@@ -15,6 +15,14 @@ internal sealed record GatewayOptions
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan RestActivityTimeout { get; init; } = TimeSpan.FromSeconds(100);
 
+    /// <summary>How long a client may take to send the headers of a request.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
+    public TimeSpan RequestHeadersTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Connections at once; further ones are closed at once. Each gRPC connection carries a hundred calls at a time.</summary>
+    [Range(1, 1_000_000)]
+    public long MaxConnections { get; init; } = 10_000;
+
     /// <summary>How long a request waits for a service that refuses connections, since it may be restarting.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
     public TimeSpan RestartPatience { get; init; } = ClientExtensions.RestartPatience;

@@ -1,6 +1,7 @@
 using Grpc.AspNetCore.Server;
 using MlOps.Contracts.Gateway.V1;
 using MlOps.Gateway.Access.Keys;
+using MlOps.Gateway.Access.Limits;
 using MlOps.Gateway.Access.Tokens;
 using MlOps.Gateway.Routes;
 using MlOps.ServiceDefaults;
@@ -17,7 +18,7 @@ internal static class AccessExtensions
         builder.Services.AddValidatedOptions<AccessOptions>("Access");
         builder.Services
             .AddSingleton(new AccessRules(AccessTable.Rules, CalledServices)).AddSingleton<Authenticator>()
-            .AddSingleton<IssuerKeys>().AddSingleton<TokenAuthenticator>()
+            .AddSingleton<RateLimits>().AddSingleton<IssuerKeys>().AddSingleton<TokenAuthenticator>()
             .AddSingleton<LastUsed>().AddSingleton<KeyBook>().AddSingleton<ApiKeyChanges>()
             .AddSingleton<CreateApiKey>().AddSingleton<RotateApiKey>().AddSingleton<RevokeApiKey>().AddSingleton<ListApiKeys>()
             .AddHostedService<KeyRefresh>().AddHostedService<LastUsedWriter>();
@@ -30,7 +31,8 @@ internal static class AccessExtensions
     }
 
     /// <summary>Comes before everything that is mapped, and after what turns failures into answers.</summary>
-    public static void UseAccess(this WebApplication app) => app.UseMiddleware<AccessMiddleware>();
+    public static void UseAccess(this WebApplication app) =>
+        app.UseMiddleware<SecurityHeaders>().UseMiddleware<AccessMiddleware>();
 
     public static void MapAccess(this WebApplication app)
     {

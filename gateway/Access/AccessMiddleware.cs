@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Grpc.Core;
+using MlOps.Gateway.Access.Limits;
 using MlOps.Gateway.Routes;
 
 namespace MlOps.Gateway.Access;
@@ -9,7 +10,8 @@ namespace MlOps.Gateway.Access;
 /// of one who has it for some models only goes on to be judged by the model it names.
 /// </summary>
 internal sealed partial class AccessMiddleware(
-    RequestDelegate next, AccessRules rules, Authenticator authenticator, GatewayMetrics metrics, ILogger<AccessMiddleware> logger)
+    RequestDelegate next, AccessRules rules, Authenticator authenticator, RateLimits limits, GatewayMetrics metrics,
+    ILogger<AccessMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext http)
     {
@@ -33,34 +35,39 @@ internal sealed partial class AccessMiddleware(
         http.Features.Set(caller);
         if (Activity.Current is { IsAllDataRequested: true } span) span.SetTag("enduser.id", caller.Name);
         if (rule is null) return RefuseAsync(http, NotListed(http));
-        if (!IsAllowed(http, rule, model, caller))
+        var name = NameIn(http, rule, model);
+        if (!IsAllowed(rule, name, caller))
         {
             LogRefused(caller.Name, http.Request.Method, http.Request.Path);
             return RefuseAsync(http, Denied(caller, rule));
         }
 
+        var limit = limits.Of(caller);
+        if (rule is { IsGrpc: true, About: About.Model })
+        {
+            // Its messages name the model; GuardedForwarding and GuardedCalls judge and count them.
+            if (limit is not null || !caller.MayEverywhere(rule.Needs))
+                http.Features.Set(new GuardedCall(rule, rules.FieldOf(rule), caller, limits));
+        }
+        else if (limit is not null && limits.Take(caller, limit, name) is { } refusal)
+        {
+            return RefuseAsync(http, refusal);
+        }
+
         return next(http);
     }
 
-    private bool IsAllowed(HttpContext http, AccessRule rule, Range model, Caller caller)
+    private static bool IsAllowed(AccessRule rule, ReadOnlySpan<char> model, Caller caller) => rule.About switch
     {
-        if (caller.MayEverywhere(rule.Needs)) return true;
-        switch (rule.About)
-        {
-            case About.Platform:
-                return false;
-            case About.Shared:
-                return caller.MaySomewhere(rule.Needs);
-            case About.Model when rule.IsGrpc:
-                if (!caller.MaySomewhere(rule.Needs)) return false;
-                // Its message names the model; GuardedForwarding and GuardedCalls judge it.
-                http.Features.Set(new GuardedCall(rule, rules.FieldOf(rule), caller));
-                return true;
-            default:
-                var path = http.Request.Path.Value.AsSpan();
-                return caller.May(rule.Needs, model.Equals(default) ? Named(http) : path[model]);
-        }
-    }
+        About.Platform => caller.MayEverywhere(rule.Needs),
+        About.Model when !rule.IsGrpc => caller.May(rule.Needs, model),
+        _ => caller.MaySomewhere(rule.Needs),
+    };
+
+    private static ReadOnlySpan<char> NameIn(HttpContext http, AccessRule rule, Range model) =>
+        rule.About != About.Model || rule.IsGrpc ? default
+        : model.Equals(default) ? Named(http)
+        : http.Request.Path.Value.AsSpan()[model];
 
     // Two names in one header are none.
     private static ReadOnlySpan<char> Named(HttpContext http) =>

@@ -34,6 +34,14 @@ internal sealed record AccessOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "30.00:00:00")]
     public TimeSpan KeyOverlap { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>What a caller may ask of a model, in requests per second and replica, unless its key says otherwise; 0: as much as it likes.</summary>
+    [Range(0.0, 1_000_000.0)]
+    public double RequestsPerSecond { get; init; } = 5_000;
+
+    /// <summary>How many of those requests may come at once after a pause.</summary>
+    [Range(1, 1_000_000)]
+    public int Burst { get; init; } = 10_000;
+
     // The annotations of what is within are not looked at by themselves.
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -1,17 +1,24 @@
+using MlOps.Gateway.Access.Limits;
+
 namespace MlOps.Gateway.Access;
 
 /// <summary>Who is asking, and what that one may do. Immutable; shared by all requests of the same key or token.</summary>
 internal sealed class Caller
 {
     private readonly Grant[] _grants;
+    private readonly double? _rate;
+    private readonly int? _burst;
     private readonly Right _anywhere;
     private readonly Right _everywhere;
 
     /// <param name="name">As audit and traces have it: <c>key:…</c>, <c>user:…</c> or <c>anonymous</c>; never a secret.</param>
     /// <param name="grants">What it may do.</param>
     /// <param name="display">What people call it: the name of the key, the name in the token.</param>
-    public Caller(string name, IEnumerable<Grant> grants, string display = "")
+    /// <param name="rate">Requests per second; null: the platform's usual.</param>
+    /// <param name="burst">Requests at once; null: the platform's usual.</param>
+    public Caller(string name, IEnumerable<Grant> grants, string display = "", double? rate = null, int? burst = null)
     {
+        (_rate, _burst) = (rate, burst);
         Name = name;
         Display = display;
         _grants = [.. grants];
@@ -30,6 +37,15 @@ internal sealed class Caller
     public string Display { get; }
 
     public IReadOnlyList<Grant> Grants => _grants;
+
+    /// <summary>What this caller may ask of a model, made of its own limits and the usual ones; null: as much as it likes.</summary>
+    public RateLimit? Limit(RateLimit? usual)
+    {
+        if (_rate is null && _burst is null) return usual;
+        var rate = _rate ?? usual?.RequestsPerSecond;
+        // A second's worth where nothing is said of bursts.
+        return rate is { } each ? new RateLimit(each, _burst ?? Math.Max(1, (int)Math.Min(each, int.MaxValue))) : null;
+    }
 
     /// <summary>Has one of the rights for some model at least.</summary>
     public bool MaySomewhere(Right oneOf) => oneOf == Right.None || (_anywhere & oneOf) != 0;

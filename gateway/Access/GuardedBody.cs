@@ -14,6 +14,7 @@ internal sealed class GuardedBody(Stream body, GuardedCall call, string encoding
     private const int FirstRead = 4 * 1024;
     private readonly MessageScan _scan = new(call.FieldNumbers);
     private ReadOnlyMemory<byte> _begun;
+    private byte[]? _rented;
     private ArrayBufferWriter<byte>? _compressed;
     private bool _isNamed;
 
@@ -35,8 +36,9 @@ internal sealed class GuardedBody(Stream body, GuardedCall call, string encoding
     /// <exception cref="RefusedException">A message is refused.</exception>
     public async Task BeginAsync(CancellationToken ct)
     {
-        var buffer = new byte[FirstRead];
-        _begun = buffer.AsMemory(0, await ReadAsync(buffer, ct));
+        _rented = ArrayPool<byte>.Shared.Rent(FirstRead);
+        _begun = _rented.AsMemory(0, await ReadAsync(_rented, ct));
+        if (_begun.IsEmpty) GiveBack();
     }
 
     /// <exception cref="RefusedException">A message is refused.</exception>
@@ -47,6 +49,7 @@ internal sealed class GuardedBody(Stream body, GuardedCall call, string encoding
             var taken = Math.Min(_begun.Length, buffer.Length);
             _begun[..taken].CopyTo(buffer);
             _begun = _begun[taken..];
+            if (_begun.IsEmpty) GiveBack();
             return taken;
         }
 
@@ -68,6 +71,13 @@ internal sealed class GuardedBody(Stream body, GuardedCall call, string encoding
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    private void GiveBack()
+    {
+        if (_rented is not { } rented) return;
+        (_rented, _begun) = (null, default);
+        ArrayPool<byte>.Shared.Return(rented);
+    }
 
     private void Judge(ReadOnlySpan<byte> chunk)
     {
@@ -94,9 +104,16 @@ internal sealed class GuardedBody(Stream body, GuardedCall call, string encoding
     private void Judge(Finding finding, MessageScan scan)
     {
         if (finding == Finding.Malformed) call.RefuseMalformed();
-        if (finding == Finding.Named) call.Judge(scan.Name);
-        else if (!_isNamed) call.Judge([]);
-        _isNamed = finding == Finding.Named;
+        if (finding == Finding.Named)
+        {
+            call.Judge(scan.Name);
+            _isNamed = true;
+            return;
+        }
+
+        if (!_isNamed) call.Judge([]);
+        call.Count(_isNamed ? scan.Name : []);
+        _isNamed = false;
     }
 
     // Only the whole of it can be inflated, so it is kept until then, as large as a message may be.

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
+using MlOps.Gateway.Routes;
 
 namespace MlOps.Gateway.Access;
 
@@ -48,7 +49,7 @@ internal sealed class GuardedCalls : Interceptor
         }
         catch (RefusedException e)
         {
-            throw new RpcException(new Status(e.Refusal.Grpc, e.Message), new Metadata { { "mlops-code", e.Refusal.Code } });
+            throw new RpcException(new Status(e.Refusal.Grpc, e.Message), new Metadata { { GrpcAnswer.CodeField, e.Refusal.Code } });
         }
     }
 }

@@ -6,6 +6,9 @@ namespace MlOps.Gateway.Routes;
 /// <summary>A gRPC status told without a message: the "trailers-only" answer of the gRPC over HTTP/2 protocol.</summary>
 internal static class GrpcAnswer
 {
+    /// <summary>The field that carries the stable code of a refusal.</summary>
+    public const string CodeField = "mlops-code";
+
     public static bool IsGrpc(HttpRequest request) =>
         request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true;
 
@@ -27,6 +30,6 @@ internal static class GrpcAnswer
     [
         ("grpc-status", ((int)status).ToString(CultureInfo.InvariantCulture)),
         ("grpc-message", Uri.EscapeDataString(message)),
-        ("mlops-code", code),
+        (CodeField, code),
     ];
 }

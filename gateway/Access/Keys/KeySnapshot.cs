@@ -26,7 +26,8 @@ internal sealed class KnownKey(StoredKey stored, LastUsed.Stamp lastUsed)
 {
     public ApiKey Key => stored.Key;
 
-    public Caller Caller { get; } = new($"key:{stored.Key.Id}", stored.Key.Grants, stored.Key.Name);
+    public Caller Caller { get; } = new(
+        $"key:{stored.Key.Id}", stored.Key.Grants, stored.Key.Name, stored.Key.RequestsPerSecond, stored.Key.Burst);
 
     public bool Opens(ReadOnlySpan<char> secret, DateTimeOffset now) =>
         stored.Secret.Matches(secret)
