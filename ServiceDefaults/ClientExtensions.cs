@@ -30,6 +30,7 @@ public static class ClientExtensions
         return builder.Services
             .AddGrpcClient<TClient>(options => options.Address = new Uri(address))
             .AddHttpMessageHandler<CredentialHandler>()
+            .RedactLoggedHeaders([PlatformCredential.Header])
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
             {
                 EnableMultipleHttp2Connections = true,

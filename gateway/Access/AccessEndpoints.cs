@@ -40,8 +40,9 @@ internal static class AccessEndpoints
     }
 
     private static async Task<Ok<NewKeyAnswer>> RotateAsync(
-        string id, RotateBody? body, RotateApiKey rotate, HttpContext http, TimeProvider time, CancellationToken ct)
+        string id, RotateApiKey rotate, HttpContext http, TimeProvider time, CancellationToken ct)
     {
+        var body = await OptionalBody.ReadAsync<RotateBody>(http.Request, ct);
         var overlap = body?.OverlapSeconds is { } seconds ? AccessTime.OfSeconds(seconds) ?? TimeSpan.Zero : (TimeSpan?)null;
         return TypedResults.Ok(Answer(await rotate.RunAsync(id, overlap, http.Caller(), ct), http, time));
     }

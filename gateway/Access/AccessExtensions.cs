@@ -3,6 +3,7 @@ using MlOps.Contracts.Gateway.V1;
 using MlOps.Gateway.Access.Keys;
 using MlOps.Gateway.Access.Limits;
 using MlOps.Gateway.Access.Tokens;
+using MlOps.Gateway.Audit;
 using MlOps.Gateway.Routes;
 using MlOps.ServiceDefaults;
 using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
@@ -22,6 +23,9 @@ internal static class AccessExtensions
             .AddSingleton<LastUsed>().AddSingleton<KeyBook>().AddSingleton<ApiKeyChanges>()
             .AddSingleton<CreateApiKey>().AddSingleton<RotateApiKey>().AddSingleton<RevokeApiKey>().AddSingleton<ListApiKeys>()
             .AddHostedService<KeyRefresh>().AddHostedService<LastUsedWriter>();
+        builder.Services
+            .AddSingleton<AuditTrail>().AddHostedService(services => services.GetRequiredService<AuditTrail>())
+            .AddSingleton<AuditRequests>().AddSingleton<ListAuditEntries>().AddSingleton<VerifyAudit>();
         builder.Services.AddHttpClient(IssuerKeys.Client, http =>
         {
             http.Timeout = TimeSpan.FromSeconds(5);
@@ -37,6 +41,7 @@ internal static class AccessExtensions
     public static void MapAccess(this WebApplication app)
     {
         AccessEndpoints.Map(app);
+        AuditEndpoints.Map(app);
         app.MapGrpcService<AccessGrpcService>();
     }
 

@@ -1,12 +1,15 @@
+using Google.Protobuf;
 using Grpc.Core;
 using MlOps.Gateway.Access.Keys;
+using MlOps.Gateway.Audit;
 using Wire = MlOps.Contracts.Gateway.V1;
 
 namespace MlOps.Gateway.Access;
 
 /// <summary><c>mlops.gateway.v1.AccessService</c>: translates between the wire and the slices.</summary>
 internal sealed class AccessGrpcService(
-    CreateApiKey create, RotateApiKey rotate, RevokeApiKey revoke, ListApiKeys list, TimeProvider time)
+    CreateApiKey create, RotateApiKey rotate, RevokeApiKey revoke, ListApiKeys list, ListAuditEntries audit, VerifyAudit verify,
+    TimeProvider time)
     : Wire.AccessService.AccessServiceBase
 {
     public override async Task<Wire.NewApiKey> CreateApiKey(Wire.CreateApiKeyRequest request, ServerCallContext context)
@@ -46,6 +49,50 @@ internal sealed class AccessGrpcService(
             Grants = { caller.Grants.Select(ToWire) },
         });
     }
+
+    public override async Task<Wire.ListAuditEntriesResponse> ListAuditEntries(
+        Wire.ListAuditEntriesRequest request, ServerCallContext context)
+    {
+        var page = await audit.RunAsync(
+            new AuditQuery(
+                request.Model, request.Actor, request.Action, AccessTime.OfMicros(request.FromMicros), AccessTime.OfMicros(request.ToMicros),
+                request.PageSize, request.PageToken),
+            context.CancellationToken);
+        return new Wire.ListAuditEntriesResponse { Entries = { page.Entries.Select(ToWire) }, NextPageToken = page.NextPageToken };
+    }
+
+    public override async Task<Wire.VerifyAuditResponse> VerifyAudit(Wire.VerifyAuditRequest request, ServerCallContext context)
+    {
+        var anchor = request.AnchorSequence == 0 ? null : new AuditAnchor(request.AnchorSequence, request.AnchorHash.ToByteArray());
+        var verdict = await verify.RunAsync(anchor, context.CancellationToken);
+        return new Wire.VerifyAuditResponse
+        {
+            IsIntact = verdict.IsIntact,
+            BrokenAt = verdict.BrokenAt,
+            Reason = verdict.Reason,
+            LastSequence = verdict.Last.Sequence,
+            LastHash = ByteString.CopyFrom(verdict.Last.Hash),
+        };
+    }
+
+    private static Wire.AuditEntry ToWire(AuditEntry entry) => new()
+    {
+        Sequence = entry.Sequence,
+        AtMicros = AccessTime.Micros(entry.Draft.At),
+        Actor = entry.Draft.Actor,
+        Action = entry.Draft.Action,
+        Model = entry.Draft.Model,
+        Target = entry.Draft.Target,
+        Outcome = entry.Draft.Outcome,
+        Code = entry.Draft.Code,
+        Begun = entry.Draft.Begun,
+        Reason = entry.Draft.Reason,
+        BeforeJson = entry.Draft.Before ?? "",
+        AfterJson = entry.Draft.After ?? "",
+        TraceId = entry.Draft.TraceId,
+        PreviousHash = ByteString.CopyFrom(entry.PreviousHash),
+        Hash = ByteString.CopyFrom(entry.Hash),
+    };
 
     private static Caller CallerOf(ServerCallContext context) => context.GetHttpContext().Caller();
 

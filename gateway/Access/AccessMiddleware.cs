@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Grpc.Core;
 using MlOps.Gateway.Access.Limits;
+using MlOps.Gateway.Audit;
 using MlOps.Gateway.Routes;
 
 namespace MlOps.Gateway.Access;
@@ -10,8 +11,8 @@ namespace MlOps.Gateway.Access;
 /// of one who has it for some models only goes on to be judged by the model it names.
 /// </summary>
 internal sealed partial class AccessMiddleware(
-    RequestDelegate next, AccessRules rules, Authenticator authenticator, RateLimits limits, GatewayMetrics metrics,
-    ILogger<AccessMiddleware> logger)
+    RequestDelegate next, AccessRules rules, Authenticator authenticator, RateLimits limits, AuditRequests audit,
+    GatewayMetrics metrics, ILogger<AccessMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext http)
     {
@@ -30,7 +31,7 @@ internal sealed partial class AccessMiddleware(
     private Task PassAsync(HttpContext http, AccessRule? rule, Range model, Identity identity)
     {
         if (identity.Caller is not { } caller) return RefuseAsync(http, identity.Refusal!); // one of the two is there
-        if (caller == Caller.Anonymous) return next(http);
+        if (caller == Caller.Anonymous && rule is not { Changes: true }) return next(http);
 
         http.Features.Set(caller);
         if (Activity.Current is { IsAllDataRequested: true } span) span.SetTag("enduser.id", caller.Name);
@@ -39,14 +40,16 @@ internal sealed partial class AccessMiddleware(
         if (!IsAllowed(rule, name, caller))
         {
             LogRefused(caller.Name, http.Request.Method, http.Request.Path);
-            return RefuseAsync(http, Denied(caller, rule));
+            return rule.Changes
+                ? DenyAsync(http, new AuditedRequest(rule.Route, caller.Name, name.ToString()), Denied(caller, rule))
+                : RefuseAsync(http, Denied(caller, rule));
         }
 
         var limit = limits.Of(caller);
         if (rule is { IsGrpc: true, About: About.Model })
         {
-            // Its messages name the model; GuardedForwarding and GuardedCalls judge and count them.
-            if (limit is not null || !caller.MayEverywhere(rule.Needs))
+            // Its messages name the model; GuardedForwarding and GuardedCalls judge and count them, and the audit has it from there.
+            if (rule.Changes || limit is not null || !caller.MayEverywhere(rule.Needs))
                 http.Features.Set(new GuardedCall(rule, rules.FieldOf(rule), caller, limits));
         }
         else if (limit is not null && limits.Take(caller, limit, name) is { } refusal)
@@ -54,7 +57,15 @@ internal sealed partial class AccessMiddleware(
             return RefuseAsync(http, refusal);
         }
 
-        return next(http);
+        return rule.Changes
+            ? audit.RunAsync(http, new AuditedRequest(rule.Route, caller.Name, name.ToString()), next)
+            : next(http);
+    }
+
+    private async Task DenyAsync(HttpContext http, AuditedRequest request, Refusal refusal)
+    {
+        await audit.DenyAsync(request, refusal.Code);
+        await RefuseAsync(http, refusal);
     }
 
     private static bool IsAllowed(AccessRule rule, ReadOnlySpan<char> model, Caller caller) => rule.About switch

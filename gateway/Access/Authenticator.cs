@@ -64,7 +64,7 @@ internal sealed class Authenticator(KeyBook keys, TokenAuthenticator tokens, IOp
     }
 
     // Another scheme, such as Basic, is no credential of ours.
-    private static bool TryRead(IHeaderDictionary headers, out ReadOnlySpan<char> credential)
+    internal static bool TryRead(IHeaderDictionary headers, out ReadOnlySpan<char> credential)
     {
         var authorization = headers.Authorization;
         if (authorization.Count > 0 && authorization[^1] is { } text && text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))

@@ -18,6 +18,9 @@ internal sealed class GuardedCall(AccessRule rule, ModelField model, Caller call
 
     public int[] FieldNumbers => model.Numbers;
 
+    /// <summary>The model named first, of a call that changes something; null: none so far.</summary>
+    public string? Model { get; private set; }
+
     /// <summary>Why a message was refused; null: none was so far.</summary>
     public Refusal? Refusal { get; private set; }
 
@@ -62,6 +65,7 @@ internal sealed class GuardedCall(AccessRule rule, ModelField model, Caller call
 
     private void Judge(ReadOnlySpan<char> name)
     {
+        if (rule.Changes && Model is null) Model = name.ToString();
         if (!caller.May(rule.Needs, name)) Refuse(AccessMiddleware.Denied(caller, rule));
     }
 

@@ -35,4 +35,5 @@ internal sealed class SecurityHeaders(RequestDelegate next)
         var isPage = http.Response.ContentType?.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) == true;
         headers.TryAdd("Content-Security-Policy", isPage ? ForPages : ForData);
         if (http.Request.IsHttps) headers.TryAdd("Strict-Transport-Security", "max-age=31536000");
-    }}
+    }
+}

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.Net.Http.Headers;
 using MlOps.Gateway.Access;
+using MlOps.Gateway.Audit;
 using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
 using Yarp.ReverseProxy.Configuration;
@@ -54,6 +55,7 @@ internal static class PlatformRoutes
             proxy.UseMiddleware<SplitMiddleware>();
             // After the split, which leaves the body as it came.
             proxy.UseMiddleware<GuardedForwarding>();
+            proxy.UseMiddleware<AuditedForwarding>();
             // No passive health: the only address of a service stays in use, so it serves again the moment it is back.
             proxy.UseLoadBalancing();
         });

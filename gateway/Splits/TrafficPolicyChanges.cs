@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MlOps.Contracts.Events;
+using MlOps.Gateway.Audit;
 using MlOps.ServiceDefaults;
 using Npgsql;
 using NpgsqlTypes;
@@ -10,10 +11,12 @@ namespace MlOps.Gateway.Splits;
 /// Changes to policies happen one after the other over all replicas, so that revisions grow in the order of their commits;
 /// each leaves its audit row and its event in the same transaction.
 /// </summary>
-internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbox, TimeProvider time)
+internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbox, AuditTrail audit, TimeProvider time)
 {
     private const string Columns =
         "model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer";
+
+    private const string What = "traffic policy";
 
     /// <summary>What a change works on: the policy before it, the number and the time it will have.</summary>
     internal sealed record Turn(NpgsqlTransaction Transaction, TrafficPolicy? Before, long Revision, DateTimeOffset At);
@@ -49,6 +52,8 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
                     """,
                     [revision, model, actor, reason, Json(before), Json(after), at], ct);
                 await outbox.AddAsync(transaction, new TrafficPolicyChanged(model, revision), ct);
+                await audit.AddAsync(
+                    transaction, new AuditedChange(What, model, "", actor, Said(actor, reason), Whole(before), Whole(after)), ct);
                 return after;
             },
             ct);
@@ -87,6 +92,13 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
                         Texts(changed.Select(after.GetValueOrDefault)),
                     ],
                     ct);
+                foreach (var model in changed)
+                {
+                    await audit.AddAsync(
+                        transaction,
+                        new AuditedChange(What, model, "policy file", actor, reason, before.GetValueOrDefault(model), after.GetValueOrDefault(model)),
+                        ct);
+                }
             },
             ct);
 
@@ -101,6 +113,11 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
         Value = value is null ? DBNull.Value : JsonSerializer.SerializeToUtf8Bytes(value, PolicyJson.Options),
         NpgsqlDbType = NpgsqlDbType.Jsonb,
     };
+
+    // What the caller says of itself, beside whom the door knows it for.
+    private static string Said(string actor, string reason) => actor.Length > 0 ? $"{actor}: {reason}" : reason;
+
+    private static string? Whole(TrafficPolicy? policy) => policy is null ? null : JsonSerializer.Serialize(policy, PolicyJson.Options);
 
     // The time at which a file was written tells no policy from another.
     private static string Text(TrafficPolicy policy) =>

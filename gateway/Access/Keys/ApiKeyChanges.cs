@@ -1,5 +1,7 @@
 using System.Text.Json;
 using MlOps.Contracts.Events;
+using MlOps.Gateway.Audit;
+using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
 using Npgsql;
 using NpgsqlTypes;
@@ -10,7 +12,7 @@ namespace MlOps.Gateway.Access.Keys;
 /// Changes to keys happen one after the other over all replicas, so that revisions grow in the order of their commits; each
 /// leaves its event in the same transaction. Keys are never deleted: what a revoked one did stays attributable.
 /// </summary>
-internal sealed class ApiKeyChanges(NpgsqlDataSource source, Outbox outbox, TimeProvider time)
+internal sealed class ApiKeyChanges(NpgsqlDataSource source, Outbox outbox, AuditTrail audit, TimeProvider time)
 {
     private const string Columns =
         """
@@ -21,8 +23,11 @@ internal sealed class ApiKeyChanges(NpgsqlDataSource source, Outbox outbox, Time
     /// <summary>What a change works on: the number and the time it will have.</summary>
     internal sealed record Turn(NpgsqlTransaction Transaction, long Revision, DateTimeOffset At);
 
-    /// <summary>Runs a change of the key it answers; one that keeps its revision is none.</summary>
-    public Task<ApiKey> MakeAsync(Func<Turn, Task<ApiKey>> change, CancellationToken ct) => source.InTransactionAsync(
+    /// <summary>What a change made of a key; one whose revision stays is none.</summary>
+    internal sealed record Made(ApiKey? Before, ApiKey After);
+
+    /// <summary>Runs a change, with its event and its entry in the audit.</summary>
+    public Task<ApiKey> MakeAsync(Func<Turn, Task<Made>> change, CancellationToken ct) => source.InTransactionAsync(
         async transaction =>
         {
             await transaction.ExecuteAsync("lock table api_key in share row exclusive mode", [], ct);
@@ -30,8 +35,11 @@ internal sealed class ApiKeyChanges(NpgsqlDataSource source, Outbox outbox, Time
                 "select coalesce(max(revision), 0) + 1 from api_key", [], r => r.GetInt64(0), ct);
             var now = time.GetUtcNow();
             // PostgreSQL keeps no finer time, and what is answered is what is kept.
-            var after = await change(new Turn(transaction, revision, now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond))));
-            if (after.Revision == revision) await outbox.AddAsync(transaction, new ApiKeysChanged(revision), ct);
+            var at = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
+            var (before, after) = await change(new Turn(transaction, revision, at));
+            if (after.Revision != revision) return after;
+            await outbox.AddAsync(transaction, new ApiKeysChanged(revision), ct);
+            await audit.AddAsync(transaction, new AuditedChange("API key", "", after.Id, "", "", Json(before, at), Json(after, at)), ct);
             return after;
         },
         ct);
@@ -63,6 +71,10 @@ internal sealed class ApiKeyChanges(NpgsqlDataSource source, Outbox outbox, Time
             ],
             ct);
     }
+
+    // As it is told to all: without its secrets.
+    private static string? Json(ApiKey? key, DateTimeOffset at) =>
+        key is null ? null : JsonSerializer.Serialize(AccessEndpoints.KeyAnswer.Of(key, at), PolicyJson.Options);
 
     private static NpgsqlParameter GrantsOf(ApiKey key) => new()
     {

@@ -24,7 +24,7 @@ internal sealed partial class CreateApiKey(
                     id, wanted.Name, [.. grants], wanted.RequestsPerSecond, wanted.Burst, turn.At, by.Name,
                     turn.At + (wanted.Lifetime ?? options.Value.KeyLifetime), null, null, null, null, turn.Revision);
                 await ApiKeyChanges.StoreAsync(turn.Transaction, new StoredKey(made, SecretHash.Of(secret), null), ct);
-                return made;
+                return new ApiKeyChanges.Made(null, made);
             },
             ct);
         await book.CatchUpAsync(key.Revision, ct);

@@ -15,10 +15,10 @@ internal sealed partial class RevokeApiKey(ApiKeyChanges changes, KeyBook book, 
             async turn =>
             {
                 var before = await ApiKeyChanges.GetAsync(turn.Transaction, id, ct);
-                if (before.Key.RevokedAt is not null) return before.Key;
+                if (before.Key.RevokedAt is not null) return new ApiKeyChanges.Made(before.Key, before.Key);
                 var revoked = before.Key with { RevokedAt = turn.At, Revision = turn.Revision };
                 await ApiKeyChanges.StoreAsync(turn.Transaction, before with { Key = revoked }, ct);
-                return revoked;
+                return new ApiKeyChanges.Made(before.Key, revoked);
             },
             ct);
         await book.CatchUpAsync(key.Revision, ct);

@@ -41,7 +41,7 @@ internal sealed partial class RotateApiKey(
                 };
                 await ApiKeyChanges.StoreAsync(
                     turn.Transaction, new StoredKey(rotated, SecretHash.Of(secret), before.Secret), ct);
-                return rotated;
+                return new ApiKeyChanges.Made(before.Key, rotated);
             },
             ct);
         await book.CatchUpAsync(key.Revision, ct);

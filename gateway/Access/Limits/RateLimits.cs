@@ -33,7 +33,7 @@ internal sealed class RateLimits
     public int Count => _buckets.Count;
 
     /// <summary>What holds for a caller; null: nothing.</summary>
-    public RateLimit? Of(Caller caller) => caller.Limit(_usual);
+    public RateLimit? Of(Caller caller) => caller == Caller.Anonymous ? null : caller.Limit(_usual);
 
     /// <summary>Null: go on. Allocates nothing for a caller and a model that were seen before.</summary>
     public Refusal? Take(Caller caller, RateLimit limit, ReadOnlySpan<char> model)

@@ -166,6 +166,27 @@ public sealed class ApiKeyTests(ClosedPlatform<ApiKeyTests> platform) : IClassFi
     }
 
     [ServerFact]
+    public async Task A_rotation_needs_no_body_and_takes_no_wrong_one()
+    {
+        var path = $"/v1/access/keys/{(await platform.KeyAsync(("viewer", "*"))).Key.Id}/rotate";
+        using var bare = await platform.SendAsync(HttpMethod.Post, path, platform.AdminKey);
+        Assert.Equal(HttpStatusCode.OK, bare.StatusCode);
+        using var timed = await platform.SendAsync(HttpMethod.Post, path, platform.AdminKey, JsonContent.Create(new { overlap_seconds = 60 }));
+        Assert.Equal(HttpStatusCode.OK, timed.StatusCode);
+        foreach (var (content, status) in new (HttpContent, HttpStatusCode)[]
+        {
+            (new StringContent("{\"overlap\": 1}", null, "application/json"), HttpStatusCode.BadRequest),
+            (new StringContent("{", null, "application/json"), HttpStatusCode.BadRequest),
+            (JsonContent.Create(new { overlap_seconds = -1 }), HttpStatusCode.BadRequest),
+            (new StringContent("overlap_seconds=1"), HttpStatusCode.UnsupportedMediaType),
+        })
+        {
+            using var wrong = await platform.SendAsync(HttpMethod.Post, path, platform.AdminKey, content);
+            Assert.Equal(status, wrong.StatusCode);
+        }
+    }
+
+    [ServerFact]
     public async Task An_old_secret_ends_with_the_overlap()
     {
         var made = await platform.KeyAsync(("viewer", "*"));
