@@ -4,6 +4,7 @@ using MassTransit;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Registry.V1;
+using MlOps.Inference.Admission;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
@@ -44,6 +45,8 @@ internal static class InferenceApplication
         builder.Services.AddSingleton<FeatureLookup>();
         builder.Services.AddSingleton<PredictRows>();
         builder.Services.AddSingleton<PredictionIds>();
+        builder.Services.AddValidatedOptions<AdmissionOptions>("Inference:Admission");
+        builder.Services.AddSingleton<RequestGate>();
         builder.Services.AddSingleton<Predictor>();
         builder.Services.AddSingleton<Scoring>();
         // Else one would be made for every call.
@@ -53,6 +56,7 @@ internal static class InferenceApplication
 
         var app = builder.Build();
         app.MapServiceDefaults();
+        app.UseMiddleware<AdmissionMiddleware>();
         app.MapGrpcService<OpenInferenceGrpcService>();
         app.MapGrpcService<InferenceGrpcService>();
         OpenInferenceEndpoints.Map(app);

@@ -31,7 +31,7 @@ internal sealed record Call(
     public static Call Begin(HttpRequest request, string protocol, TimeProvider time) => new(
         protocol, One(request.Headers[VersionHeader]), One(request.Headers[VariantHeader]),
         HashOf(request.Headers[SubjectHeader].ToString()), time.GetTimestamp(),
-        TierOf(request.Headers[TierHeader].ToString()),
+        TierOf(request),
         Guid.TryParseExact(request.Headers[ShadowOfHeader].ToString(), "N", out var live) ? live : null,
         One(request.Headers[EventIdHeader]));
 
@@ -47,7 +47,7 @@ internal sealed record Call(
         if (Variant.Length > 0) headers[VariantHeader] = Variant;
     }
 
-    private static CallTier TierOf(string header) => header switch
+    public static CallTier TierOf(HttpRequest request) => request.Headers[TierHeader].ToString() switch
     {
         "canary" => CallTier.Canary,
         "shadow" => CallTier.Shadow,

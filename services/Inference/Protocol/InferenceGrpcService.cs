@@ -3,6 +3,7 @@ using Grpc.Core;
 using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Contracts.Tables.V1;
+using MlOps.Inference.Admission;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
@@ -14,6 +15,7 @@ internal sealed class InferenceGrpcService(
     ModelHost host, PredictRows predictRows, Predictor predictor, Logbook logbook, TimeProvider time)
     : InferenceService.InferenceServiceBase
 {
+    [Predicts]
     public override async Task<PredictResponse> Predict(PredictRequest request, ServerCallContext context)
     {
         var http = context.GetHttpContext();

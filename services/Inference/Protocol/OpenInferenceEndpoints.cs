@@ -1,4 +1,5 @@
 using System.Globalization;
+using MlOps.Inference.Admission;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
@@ -21,7 +22,7 @@ internal static class OpenInferenceEndpoints
         {
             v2.MapGet(path, DescribeAsync).WithSummary("A model's inputs and outputs");
             v2.MapGet(path + "/ready", ReadyAsync).WithSummary("Whether a model version is loaded");
-            v2.MapPost(path + "/infer", InferAsync).WithSummary("Predicts from tensors");
+            v2.MapPost(path + "/infer", InferAsync).WithMetadata(new PredictsAttribute()).WithSummary("Predicts from tensors");
         }
 
         v2.MapFallback("/{**rest}", (HttpContext http) => throw new NotFoundException(

@@ -35,6 +35,7 @@ internal sealed class OpenInferenceErrors : IProblemDetailsWriter
     private static string CodeOf(int status) => status switch
     {
         StatusCodes.Status404NotFound => "RESOURCE_DOES_NOT_EXIST",
+        StatusCodes.Status429TooManyRequests => "REQUEST_LIMIT_EXCEEDED",
         StatusCodes.Status503ServiceUnavailable => "TEMPORARILY_UNAVAILABLE",
         < 500 => "BAD_REQUEST",
         _ => "INTERNAL_ERROR",

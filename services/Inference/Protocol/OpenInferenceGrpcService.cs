@@ -2,6 +2,7 @@ using System.Globalization;
 using Google.Protobuf;
 using Grpc.Core;
 using MlOps.Contracts.OpenInference;
+using MlOps.Inference.Admission;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
@@ -11,7 +12,7 @@ namespace MlOps.Inference.Protocol;
 
 /// <summary>The Open Inference Protocol v2 over gRPC: tensors in, tensors out, with Triton's additions.</summary>
 internal sealed class OpenInferenceGrpcService(
-    ModelHost host, Predictor predictor, Logbook logbook, TimeProvider time)
+    ModelHost host, Predictor predictor, Logbook logbook, RequestGate gate, TimeProvider time)
     : GRPCInferenceService.GRPCInferenceServiceBase
 {
     public override Task<ServerLiveResponse> ServerLive(ServerLiveRequest request, ServerCallContext context) =>
@@ -42,6 +43,7 @@ internal sealed class OpenInferenceGrpcService(
         return answer;
     }
 
+    [Predicts]
     public override Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
     {
         var http = context.GetHttpContext();
@@ -62,7 +64,7 @@ internal sealed class OpenInferenceGrpcService(
             var call = request.ModelName == routed
                 ? stream with { StartedAt = time.GetTimestamp() }
                 : stream with { StartedAt = time.GetTimestamp(), VersionHint = "", Variant = "" };
-            await responseStream.WriteAsync(await AnswerAsync(request, call, ct), ct);
+            await responseStream.WriteAsync(await AnswerWithinLimitAsync(request, call, ct), ct);
         }
     }
 
@@ -119,6 +121,20 @@ internal sealed class OpenInferenceGrpcService(
         return new RepositoryModelUnloadResponse();
     }
 
+    // Of a stream each request is let in by itself.
+    private async Task<ModelStreamInferResponse> AnswerWithinLimitAsync(ModelInferRequest request, Call call, CancellationToken ct)
+    {
+        if (!gate.TryEnter(call.Tier)) return Refused(request, Overload.Refusal.Status.Detail);
+        try
+        {
+            return await AnswerAsync(request, call, ct);
+        }
+        finally
+        {
+            gate.Leave();
+        }
+    }
+
     // A refusal answers its request and leaves the stream open.
     private async Task<ModelStreamInferResponse> AnswerAsync(ModelInferRequest request, Call call, CancellationToken ct)
     {
@@ -142,12 +158,14 @@ internal sealed class OpenInferenceGrpcService(
             refusal = e.Status.Detail;
         }
 
-        return new ModelStreamInferResponse
-        {
-            ErrorMessage = refusal,
-            InferResponse = new ModelInferResponse { ModelName = request.ModelName, ModelVersion = request.ModelVersion, Id = request.Id },
-        };
+        return Refused(request, refusal);
     }
+
+    private static ModelStreamInferResponse Refused(ModelInferRequest request, string refusal) => new()
+    {
+        ErrorMessage = refusal,
+        InferResponse = new ModelInferResponse { ModelName = request.ModelName, ModelVersion = request.ModelVersion, Id = request.Id },
+    };
 
     private async Task<ModelInferResponse> InferAsync(
         ModelInferRequest request, Call call, IHeaderDictionary? headers, CancellationToken ct)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Inference.V1;
+using MlOps.Inference.Admission;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
@@ -16,8 +17,8 @@ internal static class PredictEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var v1 = app.MapGroup("/v1/models/{model}").WithTags("Predictions by entity");
-        v1.MapPost("/predict", PredictAsync).WithSummary("Predicts from rows of entity keys and features");
-        v1.MapPost("/versions/{version}/predict", PredictAsync).WithSummary("The same by a chosen version or alias");
+        v1.MapPost("/predict", PredictAsync).WithMetadata(new PredictsAttribute()).WithSummary("Predicts from rows of entity keys and features");
+        v1.MapPost("/versions/{version}/predict", PredictAsync).WithMetadata(new PredictsAttribute()).WithSummary("The same by a chosen version or alias");
     }
 
     private static async Task PredictAsync(

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
+using MlOps.Inference.Admission;
 using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
@@ -19,12 +20,12 @@ internal static class ScoringEndpoints
     {
         var v1 = app.MapGroup("/v1/models").WithTags("V1 protocol");
         v1.MapGet("/{model}", ReadyAsync).WithSummary("Whether a model is loaded");
-        v1.MapPost("/{model}:predict", PredictAsync).WithSummary("Predicts from instances");
-        v1.MapPost("/{model}/versions/{version}:predict", PredictAsync).WithSummary("The same by a chosen version or alias");
+        v1.MapPost("/{model}:predict", PredictAsync).WithMetadata(new PredictsAttribute()).WithSummary("Predicts from instances");
+        v1.MapPost("/{model}/versions/{version}:predict", PredictAsync).WithMetadata(new PredictsAttribute()).WithSummary("The same by a chosen version or alias");
 
         var mlflow = app.MapGroup("").WithTags("MLflow scoring");
         mlflow.MapGet("/ping", Ping).WithSummary("Whether models are loaded");
-        mlflow.MapPost("/invocations", InvokeAsync).WithSummary("Predicts from any of MLflow's four input forms");
+        mlflow.MapPost("/invocations", InvokeAsync).WithMetadata(new PredictsAttribute()).WithSummary("Predicts from any of MLflow's four input forms");
     }
 
     private static async Task<IResult> ReadyAsync(string model, ModelHost host, CancellationToken ct)
