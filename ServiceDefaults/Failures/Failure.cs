@@ -10,6 +10,9 @@ namespace MlOps.ServiceDefaults.Failures;
 /// <summary>What a caller is told of an exception; the only place that decides it, for gRPC and HTTP alike.</summary>
 internal sealed record Failure(StatusCode Grpc, int Http, string Code, string Message, bool IsUnexpected = false)
 {
+    /// <summary>When to come again with what was too much now.</summary>
+    public const string RetryAfterSeconds = "1";
+
     public IReadOnlyList<FieldViolation> Violations { get; init; } = [];
 
     public static Failure Of(Exception exception, CancellationToken callAborted) => exception switch

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -14,6 +15,7 @@ internal sealed partial class FailureExceptionHandler(
         if (failure.IsUnexpected) LogUnexpected(exception, http.Request.Path);
 
         http.Response.StatusCode = failure.Http;
+        if (failure.Grpc == StatusCode.ResourceExhausted) http.Response.Headers.RetryAfter = Failure.RetryAfterSeconds;
         return await problems.TryWriteAsync(new ProblemDetailsContext
         {
             HttpContext = http,

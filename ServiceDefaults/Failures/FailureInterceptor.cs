@@ -72,7 +72,9 @@ internal sealed partial class FailureInterceptor(ILogger<FailureInterceptor> log
         var status = failure.Grpc is StatusCode.Cancelled && context.Deadline != DateTime.MaxValue
             ? StatusCode.DeadlineExceeded
             : failure.Grpc;
-        return new RpcException(new Status(status, failure.Message), new Metadata { { CodeTrailer, failure.Code } });
+        var trailers = new Metadata { { CodeTrailer, failure.Code } };
+        if (status == StatusCode.ResourceExhausted) trailers.Add("retry-after", Failure.RetryAfterSeconds);
+        return new RpcException(new Status(status, failure.Message), trailers);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Call {Method} failed unexpectedly")]

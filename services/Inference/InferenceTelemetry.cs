@@ -12,6 +12,8 @@ internal sealed class InferenceTelemetry : IDisposable
     private readonly ActivitySource _source = new(SourceName);
     private readonly Counter<long> _requests;
     private readonly Histogram<double> _duration;
+    private readonly Histogram<int> _runRows;
+    private readonly Histogram<double> _wait;
     private readonly TimeProvider _time;
 
     public InferenceTelemetry(IMeterFactory meters, TimeProvider time)
@@ -20,6 +22,8 @@ internal sealed class InferenceTelemetry : IDisposable
         Meter = meters.Create(SourceName);
         _requests = Meter.CreateCounter<long>("mlops.inference.requests", "{request}", "Prediction requests by outcome");
         _duration = Meter.CreateHistogram<double>("mlops.inference.duration", "s", "Time from arrival to answer");
+        _runRows = Meter.CreateHistogram<int>("mlops.inference.batch.rows", "{row}", "Rows of the run a request shared");
+        _wait = Meter.CreateHistogram<double>("mlops.inference.batch.wait", "s", "Time in line for a run");
     }
 
     public Meter Meter { get; }
@@ -40,6 +44,13 @@ internal sealed class InferenceTelemetry : IDisposable
         _duration.Record(
             _time.GetElapsedTime(call.StartedAt).TotalSeconds,
             new("model", model.Model), new("version", model.VersionText), new("protocol", call.Protocol));
+    }
+
+    /// <summary>A request of a version whose requests share runs was in one.</summary>
+    public void CountRun(LoadedModel model, int rows, TimeSpan wait)
+    {
+        _runRows.Record(rows, new("model", model.Model), new("version", model.VersionText));
+        _wait.Record(wait.TotalSeconds, new("model", model.Model), new("version", model.VersionText));
     }
 
     public void CountFailure(LoadedModel? model, Call call, string code)

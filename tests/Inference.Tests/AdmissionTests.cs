@@ -6,7 +6,7 @@ namespace MlOps.Inference.Tests;
 public sealed class AdmissionTests : IDisposable
 {
     // Two threads and a millisecond each: 2,000 requests a second are what it can do.
-    private readonly SimulatedReplica _replica = new(new AdmissionOptions(), TimeSpan.FromMilliseconds(1));
+    private readonly SimulatedReplica _replica = new(new AdmissionOptions { MinConcurrency = 8 }, TimeSpan.FromMilliseconds(1));
 
     public void Dispose() => _replica.Dispose();
 

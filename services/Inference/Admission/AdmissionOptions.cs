@@ -16,7 +16,10 @@ internal sealed record AdmissionOptions
     [Range(1, 1_000_000)]
     public int MaxConcurrency { get; init; } = 1_000;
 
-    /// <summary>Fewest that are let in however long the line is. Default 8; never more than the most.</summary>
+    /// <summary>
+    /// Fewest that are let in however long the line is, so that a replica that is slow for other reasons, just started or short
+    /// of processors, does not refuse the few there are. Default 64; never more than the most.
+    /// </summary>
     [Range(1, 1_000_000)]
-    public int MinConcurrency { get; init; } = 8;
+    public int MinConcurrency { get; init; } = 64;
 }

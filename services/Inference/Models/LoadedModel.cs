@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using MlOps.Inference.Batching;
 using MlOps.Inference.Models.Backends;
 using MlOps.Inference.Predictions;
 using MlOps.Numerics.Profiles;
@@ -49,11 +50,24 @@ internal sealed class LoadedModel(
     /// <summary>Why there is no exact explanation; empty when there is.</summary>
     public string NotExplainable { get; init; } = "";
 
+    /// <summary>What was found at load about requests sharing runs.</summary>
+    public BatchVerdict Batching { get; private set; } = BatchVerdict.Alone("not tried");
+
+    /// <summary>Where requests share runs; null: they do not.</summary>
+    public Batcher? Batcher { get; private set; }
+
     /// <summary>What it did since it was loaded.</summary>
     public InferenceCounts Counts { get; } = new();
 
     /// <summary>Timestamp of the last lease; <see cref="Never"/>: there was none.</summary>
     public long LastUsed => Volatile.Read(ref _lastUsed);
+
+    /// <summary>Once, before it is served: finds out whether requests may share runs, and has them share.</summary>
+    public void ShareRuns(TimeProvider time)
+    {
+        Batching = BatchProof.Of(this, time);
+        if (Batching.MaxRows > 0) Batcher = new Batcher(this, Batching, time);
+    }
 
     public bool TryLease(long now)
     {
@@ -95,7 +109,11 @@ internal sealed class LoadedModel(
     }
 
     /// <summary>Frees it at once; for others than the last holder of a lease there is <see cref="Release"/>.</summary>
-    public void Dispose() => Backend.Dispose();
+    public void Dispose()
+    {
+        Batcher?.Dispose();
+        Backend.Dispose();
+    }
 }
 
 /// <summary>The right to use a loaded model until disposed.</summary>

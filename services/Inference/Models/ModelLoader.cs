@@ -28,7 +28,7 @@ internal sealed partial class ModelLoader(
                 deadline: (time.GetUtcNow() + CallTimeout).UtcDateTime, cancellationToken: ct);
             var content = await artifacts.ReadAsync(entry.ArtifactDigest, ct);
             var profile = await ReadProfileAsync(entry.ProfileDigest, ct);
-            var loaded = await Task.Run(() => Open(entry, content, settings.Of(model), profile), ct);
+            var loaded = await Task.Run(() => Open(entry, content, settings.Of(model), profile, time), ct);
             LogLoaded(model, version, time.GetElapsedTime(started).TotalMilliseconds);
             return loaded;
         }
@@ -53,7 +53,8 @@ internal sealed partial class ModelLoader(
     }
 
     /// <exception cref="InvalidDataException">The file is not the model its signature describes.</exception>
-    internal static LoadedModel Open(ModelVersion entry, byte[] content, ModelSettings settings, ReferenceProfile? profile = null)
+    internal static LoadedModel Open(
+        ModelVersion entry, byte[] content, ModelSettings settings, ReferenceProfile? profile = null, TimeProvider? time = null)
     {
         using var options = new SessionOptions
         {
@@ -82,6 +83,7 @@ internal sealed partial class ModelLoader(
             using var workspace = loaded.RentWorkspace(0);
             workspace.FillForWarmUp();
             loaded.Backend.Run(workspace.Inputs, workspace.Outputs);
+            loaded.ShareRuns(time ?? TimeProvider.System);
             return loaded;
         }
         catch

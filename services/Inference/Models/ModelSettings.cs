@@ -1,3 +1,4 @@
+using MlOps.Inference.Batching;
 using MlOps.Inference.PredictionLog;
 
 namespace MlOps.Inference.Models;
@@ -9,4 +10,6 @@ namespace MlOps.Inference.Models;
 internal sealed record ModelSettings
 {
     public LogSettings Log { get; init; } = new();
+
+    public BatchSettings Batching { get; init; } = new();
 }

@@ -13,10 +13,11 @@ namespace MlOps.Inference.Predictions;
 /// <param name="Tier">What is shed first when there is too much.</param>
 /// <param name="ShadowOf">Live prediction this is a copy's answer beside; null: it is answered to a caller.</param>
 /// <param name="EventId">Id the caller gave the request as a CloudEvent; empty: none.</param>
+/// <param name="Deadline">Timestamp after which nobody waits for the answer.</param>
 internal sealed record Call(
     string Protocol, string VersionHint, string Variant, string SubjectHash, long StartedAt,
     CallTier Tier = CallTier.Stable, Guid? ShadowOf = null,
-    string EventId = "")
+    string EventId = "", long Deadline = long.MaxValue)
 {
     public const string VersionHeader = "x-mlops-model-version";
     public const string VariantHeader = "x-mlops-variant";
@@ -28,12 +29,15 @@ internal sealed record Call(
     private const int MaxHeaderLength = 255;
     private const int SubjectHashBytes = 16;
 
-    public static Call Begin(HttpRequest request, string protocol, TimeProvider time) => new(
-        protocol, One(request.Headers[VersionHeader]), One(request.Headers[VariantHeader]),
-        HashOf(request.Headers[SubjectHeader].ToString()), time.GetTimestamp(),
-        TierOf(request),
-        Guid.TryParseExact(request.Headers[ShadowOfHeader].ToString(), "N", out var live) ? live : null,
-        One(request.Headers[EventIdHeader]));
+    public static Call Begin(HttpRequest request, string protocol, TimeProvider time)
+    {
+        var now = time.GetTimestamp();
+        return new Call(
+            protocol, One(request.Headers[VersionHeader]), One(request.Headers[VariantHeader]),
+            HashOf(request.Headers[SubjectHeader].ToString()), now, TierOf(request),
+            Guid.TryParseExact(request.Headers[ShadowOfHeader].ToString(), "N", out var live) ? live : null,
+            One(request.Headers[EventIdHeader]), GrpcTimeout.DeadlineOf(request.Headers[GrpcTimeout.Header].ToString(), now, time));
+    }
 
     /// <summary>Explicit choice, then the gateway's; empty leaves it to the alias champion or the newest version.</summary>
     public string SelectorOf(string? explicitVersion) =>

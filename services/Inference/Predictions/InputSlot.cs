@@ -94,6 +94,28 @@ internal sealed class InputSlot(TensorLayout layout)
         return true;
     }
 
+    /// <summary>Takes the other's shape, but that many rows, and no values yet.</summary>
+    public void BeginLike(InputSlot other, int rows)
+    {
+        Clear();
+        if (_shape.Length != other._shape.Length) _shape = new long[other._shape.Length];
+        other._shape.CopyTo(_shape, 0);
+        IsGiven = true;
+        Expected = other.Width * rows;
+        _shape[0] = rows;
+    }
+
+    public void AppendAll(InputSlot other)
+    {
+        if (!layout.Datatype.IsText)
+        {
+            other.Bytes.CopyTo(Reserve(other.Count));
+            return;
+        }
+
+        for (var i = 0; i < other.Count; i++) _values.AppendText(other.Text(i));
+    }
+
     /// <summary>Room for the next <paramref name="elements"/> values of a datatype with a fixed size.</summary>
     public Span<byte> Reserve(int elements) => _values.Reserve(elements);
 

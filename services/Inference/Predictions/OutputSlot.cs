@@ -42,6 +42,32 @@ internal sealed class OutputSlot(TensorLayout layout)
         return _values.Reserve(checked((int)count));
     }
 
+    /// <summary>Takes some rows of another's, whose first dimension counts them.</summary>
+    public void TakeRows(OutputSlot whole, int from, int rows)
+    {
+        var width = whole.Count / (int)whole.Shape[0];
+        var values = Begin([rows, .. whole.Shape.AsSpan(1)]);
+        if (!layout.Datatype.IsText)
+        {
+            whole.Bytes.Slice(from * width * layout.Datatype.Size, values.Length).CopyTo(values);
+            return;
+        }
+
+        for (var i = from * width; i < (from + rows) * width; i++) AppendText(whole.Text(i));
+    }
+
+    /// <summary>Whether shape and values are the other's, to the bit.</summary>
+    public bool HasBitsOf(OutputSlot other)
+    {
+        if (Count != other.Count || !Shape.AsSpan().SequenceEqual(other.Shape) || !Bytes.SequenceEqual(other.Bytes)) return false;
+        for (var i = 0; layout.Datatype.IsText && i < Count; i++)
+        {
+            if (!Text(i).SequenceEqual(other.Text(i))) return false;
+        }
+
+        return true;
+    }
+
     public void AppendText(ReadOnlySpan<byte> utf8) => _values.AppendText(utf8);
 
     public void Clear() => _values.Clear();

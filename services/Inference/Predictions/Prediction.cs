@@ -17,8 +17,14 @@ internal sealed class Prediction(LoadedModel model, string id, int rows, OutputS
     /// <summary>Time to read the inputs.</summary>
     public required TimeSpan Preparation { get; init; }
 
-    /// <summary>Time in the model.</summary>
+    /// <summary>Time in line for a run.</summary>
+    public required TimeSpan Wait { get; init; }
+
+    /// <summary>Time in the model, all of a shared run.</summary>
     public required TimeSpan Computation { get; init; }
+
+    /// <summary>Whether the model ran for it alone, outside of shared runs.</summary>
+    public required bool IsOwnRun { get; init; }
 
     /// <summary>Timestamp at which the model was done.</summary>
     public required long ComputedAt { get; init; }
@@ -28,7 +34,6 @@ internal sealed class Prediction(LoadedModel model, string id, int rows, OutputS
     {
         var now = time.GetTimestamp();
         model.Counts.AddAnswer(
-            time.GetUtcNow(), rows, time.GetElapsedTime(call.StartedAt, now), Preparation, Computation,
-            time.GetElapsedTime(ComputedAt, now));
+            this, time.GetUtcNow(), time.GetElapsedTime(call.StartedAt, now), time.GetElapsedTime(ComputedAt, now));
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using MlOps.Inference.Batching;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.ServiceDefaults;
@@ -14,6 +15,7 @@ internal sealed class Predictor(
     /// <param name="call">The request.</param>
     /// <param name="ct">The caller gave up.</param>
     /// <exception cref="InvalidRequestException">TOO_MANY_VALUES: more than the log could carry. MODEL_REFUSED_INPUT.</exception>
+    /// <exception cref="Grpc.Core.RpcException">ResourceExhausted, DeadlineExceeded: see <see cref="Batcher"/>.</exception>
     public ValueTask<Prediction> PredictAsync(LoadedModel model, Workspace workspace, Call call, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
@@ -24,19 +26,43 @@ internal sealed class Predictor(
                 "TOO_MANY_VALUES", $"A request may have {most} values with its answers, a text one more per eight bytes; this one has {given}. Send it in parts.");
         }
 
+        return model.Batcher is { } batcher && batcher.Takes(workspace.Rows)
+            ? PredictInBatchAsync(batcher, model, workspace, call, ct)
+            : new(PredictAlone(model, workspace, call));
+    }
+
+    private Prediction PredictAlone(LoadedModel model, Workspace workspace, Call call)
+    {
         using var activity = telemetry.StartPredict(model, call);
         var startedAt = time.GetTimestamp();
         model.Backend.Run(workspace.Inputs, workspace.Outputs);
-        var ranAt = time.GetTimestamp();
+        var run = new SharedRun(startedAt, time.GetTimestamp(), workspace.Rows);
+        return Answer(model, workspace, call, startedAt, run, isOwnRun: true);
+    }
+
+    private async ValueTask<Prediction> PredictInBatchAsync(
+        Batcher batcher, LoadedModel model, Workspace workspace, Call call, CancellationToken ct)
+    {
+        using var activity = telemetry.StartPredict(model, call);
+        var arrivedAt = time.GetTimestamp();
+        var run = await batcher.RunAsync(workspace, call, ct);
+        telemetry.CountRun(model, run.Rows, time.GetElapsedTime(arrivedAt, run.StartedAt));
+        return Answer(model, workspace, call, arrivedAt, run, isOwnRun: false);
+    }
+
+    private Prediction Answer(LoadedModel model, Workspace workspace, Call call, long preparedAt, SharedRun run, bool isOwnRun)
+    {
         var now = time.GetUtcNow();
         var id = ids.New(now);
         logbook.AddAnswer(workspace, call, id, now);
         telemetry.CountAnswer(model, call);
-        return new(new Prediction(model, id.ToString("N"), workspace.Rows, workspace.Outputs)
+        return new Prediction(model, id.ToString("N"), workspace.Rows, workspace.Outputs)
         {
-            Preparation = time.GetElapsedTime(workspace.RentedAt, startedAt),
-            Computation = time.GetElapsedTime(startedAt, ranAt),
-            ComputedAt = ranAt,
-        });
+            Preparation = time.GetElapsedTime(workspace.RentedAt, preparedAt),
+            Wait = time.GetElapsedTime(preparedAt, run.StartedAt),
+            Computation = time.GetElapsedTime(run.StartedAt, run.EndedAt),
+            ComputedAt = run.EndedAt,
+            IsOwnRun = isOwnRun,
+        };
     }
 }

@@ -4,23 +4,23 @@ using MlOps.Inference.Models;
 namespace MlOps.Inference.Protocol;
 
 /// <summary>
-/// A version's statistics as the protocol names them. Nothing waits in a queue and nothing is cached: the one has every
-/// request with no time, the other no request.
+/// A version's statistics as the protocol names them. The queue is the line for a shared run; nothing is cached, so of that
+/// there is no request.
 /// </summary>
 internal sealed record ModelStats(
     string Name, string Version, long LastInference, long InferenceCount, long ExecutionCount, ModelStats.Durations InferenceStats,
-    IReadOnlyList<string> BatchStats, IReadOnlyList<string> MemoryUsage)
+    IReadOnlyList<ModelStats.Batch> BatchStats, IReadOnlyList<string> MemoryUsage)
 {
     public static ModelStats Of(LoadedModel model)
     {
         var totals = model.Counts.Read();
         return new ModelStats(
-            model.Model, model.VersionText, totals.LastInference?.ToUnixTimeMilliseconds() ?? 0, totals.Rows, totals.Success.Count,
+            model.Model, model.VersionText, totals.LastInference?.ToUnixTimeMilliseconds() ?? 0, totals.Rows, totals.Runs,
             new Durations(
-                Duration.Of(totals.Success), Duration.Of(totals.Failure), new Duration(totals.Success.Count, 0),
+                Duration.Of(totals.Success), Duration.Of(totals.Failure), Duration.Of(totals.Wait),
                 Duration.Of(totals.Preparation), Duration.Of(totals.Computation), Duration.Of(totals.Output),
                 new Duration(0, 0), new Duration(0, 0)),
-            [], []);
+            [.. totals.SharedRuns.Select(run => new Batch(run.Key, Duration.Of(run.Value)))], []);
     }
 
     public ModelStatistics ToMessage() => new()
@@ -41,6 +41,7 @@ internal sealed record ModelStats(
             CacheHit = InferenceStats.CacheHit.ToMessage(),
             CacheMiss = InferenceStats.CacheMiss.ToMessage(),
         },
+        BatchStats = { BatchStats.Select(batch => batch.ToMessage()) },
     };
 
     /// <summary>How often, and nanoseconds in all.</summary>
@@ -49,6 +50,12 @@ internal sealed record ModelStats(
         public static Duration Of(CountedTime counted) => new(counted.Count, counted.Time.Ticks * TimeSpan.NanosecondsPerTick);
 
         public StatisticDuration ToMessage() => new() { Count = (ulong)Count, Ns = (ulong)Ns };
+    }
+
+    /// <summary>Shared runs of that many rows. Inputs and outputs are each request's own.</summary>
+    internal sealed record Batch(int BatchSize, Duration ComputeInfer)
+    {
+        public InferBatchStatistics ToMessage() => new() { BatchSize = (ulong)BatchSize, ComputeInfer = ComputeInfer.ToMessage() };
     }
 
     internal sealed record Durations(

@@ -34,7 +34,8 @@ internal static class OpenInferenceEndpoints
         using var lease = await host.AcquireAsync(model, version ?? "", ct);
         return new ModelAnswer(
             model, host.LoadedVersions(model), ServerIdentity.Platform,
-            lease.Model.Inputs.Select(TensorAnswer.Of), lease.Model.Outputs.Select(TensorAnswer.Of));
+            lease.Model.Inputs.Select(TensorAnswer.Of), lease.Model.Outputs.Select(TensorAnswer.Of),
+            ModelProperties.Of(lease.Model));
     }
 
     private static async Task<IResult> ReadyAsync(string model, string? version, ModelHost host, CancellationToken ct)
@@ -93,7 +94,8 @@ internal static class OpenInferenceEndpoints
     internal sealed record ModelReadyAnswer(string Name, bool Ready);
 
     internal sealed record ModelAnswer(
-        string Name, IReadOnlyList<string> Versions, string Platform, IEnumerable<TensorAnswer> Inputs, IEnumerable<TensorAnswer> Outputs);
+        string Name, IReadOnlyList<string> Versions, string Platform, IEnumerable<TensorAnswer> Inputs, IEnumerable<TensorAnswer> Outputs,
+        IDictionary<string, string> Properties);
 
     internal sealed record TensorAnswer(string Name, string Datatype, long[] Shape)
     {

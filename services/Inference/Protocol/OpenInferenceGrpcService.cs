@@ -40,6 +40,7 @@ internal sealed class OpenInferenceGrpcService(
         answer.Versions.Add(host.LoadedVersions(model.Model));
         answer.Inputs.Add(model.Inputs.Select(Describe));
         answer.Outputs.Add(model.Outputs.Select(Describe));
+        answer.Properties.Add(ModelProperties.Of(model));
         return answer;
     }
 

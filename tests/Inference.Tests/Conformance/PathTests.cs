@@ -17,7 +17,7 @@ public sealed class PathTests(InferenceFixture services)
     [InlineData("GET", "v2/health/live", "", "live")]
     [InlineData("GET", "v2/health/ready", "", "live ready")]
     [InlineData("GET", "v2/models", "", "models")]
-    [InlineData("GET", "v2/models/{v}", "", "name versions platform inputs outputs")]
+    [InlineData("GET", "v2/models/{v}", "", "name versions platform inputs outputs properties")]
     [InlineData("GET", "v2/models/{v}/ready", "", "name ready")]
     [InlineData("POST", "v2/models/{v}/infer", Infer, "model_name model_version parameters outputs")]
     [InlineData("GET", "v2/models/stats", "", "model_stats")]
