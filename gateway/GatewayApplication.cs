@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using MlOps.Gateway.Access;
 using MlOps.Gateway.Access.Keys;
+using MlOps.Gateway.Rollouts;
 using MlOps.Gateway.Routes;
 using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
@@ -21,6 +22,7 @@ internal static class GatewayApplication
         {
             bus.AddConsumer<TrafficPolicyChangedConsumer, EveryReplica>();
             bus.AddConsumer<ApiKeysChangedConsumer, KeysOnEveryReplica>();
+            bus.AddConsumer<ChallengerNamedConsumer>();
         });
         builder.Services.AddValidatedOptions<GatewayOptions>("Gateway");
         builder.Services.AddSingleton<GatewayMetrics>();
@@ -41,6 +43,7 @@ internal static class GatewayApplication
         builder.Services.AddHealthChecks().AddCheck<PolicyFileHealth>("policy file");
         builder.Services.ConfigureHttpJsonOptions(json => PolicyJson.Configure(json.SerializerOptions));
         builder.AddAccess();
+        builder.AddRollouts();
         builder.AddPlatformRoutes();
         builder.AddPlatformHealth();
 
@@ -50,6 +53,7 @@ internal static class GatewayApplication
         app.MapPlatformHealth();
         app.MapTrafficPolicies();
         app.MapAccess();
+        app.MapRollouts();
         app.MapGrpcService<GatewayGrpcService>();
         app.MapPlatformRoutes();
         return app;

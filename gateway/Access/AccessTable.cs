@@ -123,6 +123,25 @@ internal static class AccessTable
         Reads("/mlops.gateway.v1.GatewayService/GetAssignments", Right.Read, "model"),
         Reads("/mlops.gateway.v1.GatewayService/ListTrafficPolicyChanges", Right.Read, "model"),
 
+        // Rollouts: whoever starts or promotes one decides which version stands for the model; holding and taking back is steering.
+        Reads("GET /v1/rollouts", Right.Read),
+        Reads("GET /v1/rollouts/{model}", Right.Read),
+        Reads("GET /v1/rollouts/{model}/all", Right.Read),
+        Changes("POST /v1/rollouts/{model}", Right.Approve),
+        Changes("POST /v1/rollouts/{model}/pause", Right.Operate | Right.Approve),
+        Changes("POST /v1/rollouts/{model}/resume", Right.Operate | Right.Approve),
+        Changes("POST /v1/rollouts/{model}/promote", Right.Approve),
+        Changes("POST /v1/rollouts/{model}/abort", Right.Operate | Right.Approve),
+        Changes("POST /v1/rollouts/{model}/rollback", Right.Operate | Right.Approve),
+        Reads("/mlops.gateway.v1.RolloutService/ListRollouts", Right.Read),
+        Reads("/mlops.gateway.v1.RolloutService/GetRollout", Right.Read, "model"),
+        Changes("/mlops.gateway.v1.RolloutService/StartRollout", Right.Approve, "model"),
+        Changes("/mlops.gateway.v1.RolloutService/PauseRollout", Right.Operate | Right.Approve, "model"),
+        Changes("/mlops.gateway.v1.RolloutService/ResumeRollout", Right.Operate | Right.Approve, "model"),
+        Changes("/mlops.gateway.v1.RolloutService/PromoteRollout", Right.Approve, "model"),
+        Changes("/mlops.gateway.v1.RolloutService/AbortRollout", Right.Operate | Right.Approve, "model"),
+        Changes("/mlops.gateway.v1.RolloutService/RollBack", Right.Operate | Right.Approve, "model"),
+
         // Access itself.
         Anybody("GET /v1/access/me"),
         Reads("GET /v1/access/keys", Right.Administer),

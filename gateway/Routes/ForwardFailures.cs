@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http.Features;
 using MlOps.Gateway.Access;
+using MlOps.Gateway.Rollouts.Observations;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace MlOps.Gateway.Routes;
@@ -10,7 +11,8 @@ namespace MlOps.Gateway.Routes;
 /// A request that no service answered gets an answer in the words of its own protocol: a gRPC status, the Open Inference
 /// Protocol's <c>{"error": …}</c>, else problem details.
 /// </summary>
-internal sealed partial class ForwardFailures(RequestDelegate next, GatewayMetrics metrics, ILogger<ForwardFailures> logger)
+internal sealed partial class ForwardFailures(
+    RequestDelegate next, GatewayMetrics metrics, TimeProvider time, ILogger<ForwardFailures> logger)
 {
     private static readonly FrozenSet<string> AnswerStreams = PlatformService.All.SelectMany(s => s.GrpcServices)
         .SelectMany(s => s.Methods).Where(m => m.IsServerStreaming)
@@ -19,8 +21,15 @@ internal sealed partial class ForwardFailures(RequestDelegate next, GatewayMetri
     public async Task InvokeAsync(HttpContext http)
     {
         var reset = AnswerStreams.Contains(http.Request.Path.Value ?? "") ? HeldReset.In(http) : null;
+        var started = time.GetTimestamp();
         await next(http);
-        if (http.Features.Get<IForwarderErrorFeature>() is not { } failure) return;
+        if (http.Features.Get<IForwarderErrorFeature>() is { } failure) await AnswerAsync(http, failure, reset);
+        // Of a rollout's canary or baseline: now it is known what the caller got.
+        http.Features.Get<Observation>()?.End(http, time.GetElapsedTime(started));
+    }
+
+    private async Task AnswerAsync(HttpContext http, IForwarderErrorFeature failure, HeldReset? reset)
+    {
         if (http.RequestAborted.IsCancellationRequested)
         {
             reset?.Release();

@@ -130,9 +130,10 @@ internal static class PlatformRoutes
     }
 
     private static IEnumerable<string> RestSurface =>
-        ["/v2", "/v1/models", "/v1/traffic-policies", "/v1/access", "/health", "/alive", "/metrics"];
+        ["/v2", "/v1/models", "/v1/traffic-policies", "/v1/rollouts", "/v1/access", "/health", "/alive", "/metrics"];
 
     private static IEnumerable<string> GrpcSurface => PlatformService.All.SelectMany(s => s.GrpcServices).Select(s => s.FullName)
         .Append(Contracts.Gateway.V1.GatewayService.Descriptor.FullName)
+        .Append(Contracts.Gateway.V1.RolloutService.Descriptor.FullName)
         .Append(Contracts.Gateway.V1.AccessService.Descriptor.FullName).Append("grpc.health.v1.Health");
 }

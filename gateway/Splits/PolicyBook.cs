@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using MlOps.Gateway.Rollouts.Observations;
 using MlOps.ServiceDefaults;
 using Npgsql;
 
@@ -9,7 +10,8 @@ namespace MlOps.Gateway.Splits;
 /// stand before those stored, which come into force again where the file no longer has the model.
 /// </summary>
 internal sealed class PolicyBook(
-    NpgsqlDataSource source, AssignmentCounts counts, GatewayMetrics metrics, IOptions<GatewayOptions> options) : IDisposable
+    NpgsqlDataSource source, AssignmentCounts counts, GatewayMetrics metrics, IOptions<GatewayOptions> options,
+    OutcomeBook outcomes) : IDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
     private volatile PolicySnapshot _current = PolicySnapshot.Empty;
@@ -99,7 +101,7 @@ internal sealed class PolicyBook(
             });
         _overridden = behind;
         var holdout = _file.Holdout ?? options.Value.Holdout;
-        _current = new PolicySnapshot(revision, inForce.Select(p => new Split(p, counts, holdout)));
+        _current = new PolicySnapshot(revision, inForce.Select(p => new Split(p, counts, holdout, outcomes.Of(p))));
     }
 
     private Task<long> LatestAsync(CancellationToken ct) => source.QueryFirstOrDefaultAsync(

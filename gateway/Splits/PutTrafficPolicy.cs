@@ -31,23 +31,26 @@ internal sealed partial class PutTrafficPolicy(TrafficPolicyChanges changes, Pol
         return stored;
     }
 
-    private async Task<TrafficPolicy?> StoreAsync(TrafficPolicyChanges.Turn turn, TrafficPolicy policy, CancellationToken ct)
+    /// <summary>Stores a policy that keeps the rules within a change.</summary>
+    internal async Task<TrafficPolicy?> StoreAsync(TrafficPolicyChanges.Turn turn, TrafficPolicy policy, CancellationToken ct)
     {
         await CheckLayerAsync(turn, policy, ct);
         var stored = policy with { Revision = turn.Revision, UpdatedAt = turn.At };
         await turn.Transaction.ExecuteAsync(
             """
             insert into traffic_policy (
-                model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer, rollout)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             on conflict (model) do update set
                 revision = excluded.revision, arms = excluded.arms, salt = excluded.salt, coverage = excluded.coverage,
                 subject_header = excluded.subject_header, updated_at = excluded.updated_at,
-                subject_input = excluded.subject_input, subject_json = excluded.subject_json, layer = excluded.layer
+                subject_input = excluded.subject_input, subject_json = excluded.subject_json, layer = excluded.layer,
+                rollout = excluded.rollout
             """,
             [
                 stored.Model, stored.Revision, TrafficPolicyChanges.Json(stored.Arms), stored.Salt, stored.Coverage,
                 stored.SubjectHeader, stored.UpdatedAt, stored.SubjectInput, stored.SubjectJson, TrafficPolicyChanges.Json(stored.Layer),
+                stored.Rollout,
             ],
             ct);
         return stored;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Primitives;
+using MlOps.Gateway.Rollouts.Observations;
 using MlOps.Gateway.Splits.Subjects;
 using MlOps.Numerics.Assignment;
 
@@ -15,9 +16,10 @@ internal sealed class Split
     private readonly SplitRule _rule;
     private readonly SplitArm[] _arms;
 
-    public Split(TrafficPolicy policy, AssignmentCounts counts, Holdout? holdout = null)
+    public Split(TrafficPolicy policy, AssignmentCounts counts, Holdout? holdout = null, ObservedPolicy? observed = null)
     {
         Policy = policy;
+        Observed = observed;
         SubjectField = SubjectField.Of(policy);
         ReadsOwnHeader = policy.SubjectHeader != TrafficPolicy.DefaultSubjectHeader;
         _rule = new SplitRule(
@@ -25,10 +27,13 @@ internal sealed class Split
             policy.Layer is { } layer ? new LayerRange(layer.Name, layer.Start, layer.End) : null,
             // A policy of one arm is no experiment that anybody could be held out of.
             policy.Arms.Count > 1 && holdout is { Share: > 0 } ? holdout : null);
-        _arms = [.. policy.Arms.Select((a, i) => new SplitArm(policy.Model, a, isFirst: i == 0, counts))];
+        _arms = [.. policy.Arms.Select((a, i) => new SplitArm(policy.Model, a, i, counts))];
     }
 
     public TrafficPolicy Policy { get; }
+
+    /// <summary>Where what comes of the requests is counted; null: nobody asks.</summary>
+    public ObservedPolicy? Observed { get; }
 
     /// <summary>Where the body holds the subject; null: only the header counts.</summary>
     public SubjectField? SubjectField { get; }
@@ -72,13 +77,14 @@ internal sealed class SplitArm
     private static readonly AssignmentReason[] Reasons = Enum.GetValues<AssignmentReason>();
     private readonly Assignment[] _assignments;
 
-    public SplitArm(string model, PolicyArm arm, bool isFirst, AssignmentCounts counts)
+    public SplitArm(string model, PolicyArm arm, int place, AssignmentCounts counts)
     {
         Model = model;
         Policy = arm;
         Variant = arm.Name;
         Version = arm.Version;
-        Tier = isFirst ? "stable" : "canary";
+        Place = place;
+        Tier = place == 0 ? "stable" : "canary";
         Count = counts.Of(model, arm.Name, arm.Version);
         _assignments = [.. Reasons.Select(r => new Assignment(this, r))];
     }
@@ -86,6 +92,9 @@ internal sealed class SplitArm
     public string Model { get; }
 
     public PolicyArm Policy { get; }
+
+    /// <summary>Among the policy's arms, from 0.</summary>
+    public int Place { get; }
 
     public StringValues Variant { get; }
 

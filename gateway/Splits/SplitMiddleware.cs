@@ -17,7 +17,7 @@ internal sealed partial class SplitMiddleware(
     private static readonly FrozenDictionary<string, SplitCall> Calls = new Dictionary<string, SplitCall>
     {
         ["/inference.GRPCInferenceService/ModelInfer"] = new(IsPrediction: true),
-        ["/inference.GRPCInferenceService/ModelStreamInfer"] = new(IsPrediction: true),
+        ["/inference.GRPCInferenceService/ModelStreamInfer"] = new(IsPrediction: true, IsStream: true),
         ["/inference.GRPCInferenceService/ModelReady"] = new(IsPrediction: false),
         ["/inference.GRPCInferenceService/ModelMetadata"] = new(IsPrediction: false),
         ["/inference.GRPCInferenceService/ModelConfig"] = new(IsPrediction: false),
@@ -62,7 +62,7 @@ internal sealed partial class SplitMiddleware(
 
         if (await PeekAsync(http, new CallPeek(http.Request, policies, call.IsByRows)) is not { } peeked) return;
         if (peeked.IsUnread) NoteUnread();
-        await (peeked.Split is { } split ? GoOnAsync(http, split, peeked.Subject, call.IsPrediction, forced) : next(http));
+        await (peeked.Split is { } split ? GoOnAsync(http, split, peeked.Subject, call.IsPrediction, forced, isOneAnswer: !call.IsStream) : next(http));
     }
 
     private async Task SplitRestAsync(HttpContext http, Split split, StringValues forced)
@@ -87,10 +87,12 @@ internal sealed partial class SplitMiddleware(
         }
     }
 
-    private Task GoOnAsync(HttpContext http, Split split, string? bodySubject, bool isPrediction, in StringValues forced)
+    private Task GoOnAsync(
+        HttpContext http, Split split, string? bodySubject, bool isPrediction, in StringValues forced, bool isOneAnswer = true)
     {
         var headers = http.Request.Headers;
         var subject = bodySubject ?? SplitHeaders.One(headers[split.Policy.SubjectHeader]);
+        var name = string.IsNullOrEmpty(subject) ? SplitHeaders.One(headers[SplitHeaders.RequestId]) : subject;
         Assignment assignment;
         if (forced.Count > 0)
         {
@@ -99,7 +101,7 @@ internal sealed partial class SplitMiddleware(
         }
         else
         {
-            assignment = split.Choose(string.IsNullOrEmpty(subject) ? SplitHeaders.One(headers[SplitHeaders.RequestId]) : subject);
+            assignment = split.Choose(name);
         }
 
         // Inference logs the hash of the subject under its usual name, wherever the policy reads it from.
@@ -111,6 +113,12 @@ internal sealed partial class SplitMiddleware(
         headers[SplitHeaders.Tier] = assignment.Arm.Tier;
         http.Features.Set(assignment);
         if (isPrediction) assignment.Record(metrics);
+        // A stream has no answer whose time could be taken, and who is not assigned is not compared.
+        if (isPrediction && isOneAnswer && assignment.Why == AssignmentReason.Assigned && split.Observed is { } observed)
+        {
+            http.Features.Set(observed.Observe(name, assignment.Arm.Place));
+        }
+
         if (Activity.Current is { IsAllDataRequested: true } activity) assignment.Describe(activity);
         return next(http);
     }
@@ -132,5 +140,5 @@ internal sealed partial class SplitMiddleware(
     private partial void LogGone(PathString path);
 
     /// <summary>Whether it counts as a prediction, and whether it has rows instead of tensors.</summary>
-    private sealed record SplitCall(bool IsPrediction, bool IsByRows = false);
+    private sealed record SplitCall(bool IsPrediction, bool IsByRows = false, bool IsStream = false);
 }

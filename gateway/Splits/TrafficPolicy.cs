@@ -25,6 +25,9 @@ internal sealed record TrafficPolicy(
     /// <summary>Null: the experiment shares its subjects with all others.</summary>
     public PolicyLayer? Layer { get; init; }
 
+    /// <summary>The rollout that set it, and judges its arms by what comes of their requests; null: somebody's own.</summary>
+    public Guid? Rollout { get; init; }
+
     /// <summary>Who may change it: the API, or the gateway's policy file alone. The file's policies have revision 0.</summary>
     public string Owner { get; init; } = PolicyOwner.Api;
 

@@ -14,7 +14,7 @@ namespace MlOps.Gateway.Splits;
 internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbox, AuditTrail audit, TimeProvider time)
 {
     private const string Columns =
-        "model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer";
+        "model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer, rollout";
 
     private const string What = "traffic policy";
 
@@ -141,6 +141,7 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
         SubjectInput = r.GetString(7),
         SubjectJson = r.GetString(8),
         Layer = r.IsDBNull(9) ? null : JsonSerializer.Deserialize<PolicyLayer>(r.GetString(9), PolicyJson.Options),
+        Rollout = r.IsDBNull(10) ? null : r.GetGuid(10),
     };
 
     // PostgreSQL keeps no finer time, and what is answered is what is kept.
