@@ -14,6 +14,7 @@ internal sealed class InferenceTelemetry : IDisposable
     private readonly Histogram<double> _duration;
     private readonly Histogram<int> _runRows;
     private readonly Histogram<double> _wait;
+    private readonly Counter<long> _recalls;
     private readonly TimeProvider _time;
 
     public InferenceTelemetry(IMeterFactory meters, TimeProvider time)
@@ -24,6 +25,7 @@ internal sealed class InferenceTelemetry : IDisposable
         _duration = Meter.CreateHistogram<double>("mlops.inference.duration", "s", "Time from arrival to answer");
         _runRows = Meter.CreateHistogram<int>("mlops.inference.batch.rows", "{row}", "Rows of the run a request shared");
         _wait = Meter.CreateHistogram<double>("mlops.inference.batch.wait", "s", "Time in line for a run");
+        _recalls = Meter.CreateCounter<long>("mlops.inference.cache", "{request}", "Requests of models with a response cache, by result");
     }
 
     public Meter Meter { get; }
@@ -52,6 +54,10 @@ internal sealed class InferenceTelemetry : IDisposable
         _runRows.Record(rows, new("model", model.Model), new("version", model.VersionText));
         _wait.Record(wait.TotalSeconds, new("model", model.Model), new("version", model.VersionText));
     }
+
+    /// <summary>A request of a version that keeps answers was looked for among them.</summary>
+    public void CountRecall(LoadedModel model, bool isKept) => _recalls.Add(
+        1, new("model", model.Model), new("version", model.VersionText), new("result", isKept ? "hit" : "miss"));
 
     public void CountFailure(LoadedModel? model, Call call, string code)
     {

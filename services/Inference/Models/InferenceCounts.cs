@@ -32,6 +32,12 @@ internal sealed record InferenceTotals
 
     public CountedTime Output { get; init; }
 
+    /// <summary>Answers that were kept, and the time to find them.</summary>
+    public CountedTime CacheHit { get; init; }
+
+    /// <summary>Requests for which none was kept, and the time to find that out.</summary>
+    public CountedTime CacheMiss { get; init; }
+
     /// <summary>Runs that requests may share, by rows, ascending; none where they share none.</summary>
     public IReadOnlyList<KeyValuePair<int, CountedTime>> SharedRuns { get; init; } = [];
 }
@@ -50,6 +56,8 @@ internal sealed class InferenceCounts
     private CountedTime _preparation;
     private CountedTime _computation;
     private CountedTime _output;
+    private CountedTime _cacheHit;
+    private CountedTime _cacheMiss;
 
     public InferenceTotals Read()
     {
@@ -66,6 +74,8 @@ internal sealed class InferenceCounts
                 Preparation = _preparation,
                 Computation = _computation,
                 Output = _output,
+                CacheHit = _cacheHit,
+                CacheMiss = _cacheMiss,
                 SharedRuns = [.. _sharedRuns],
             };
         }
@@ -81,12 +91,23 @@ internal sealed class InferenceCounts
         {
             _lastInference = now;
             _rows += answer.Rows;
-            if (answer.IsOwnRun) _runs++;
             _success = _success.Plus(whole);
+            if (answer.Source == AnswerSource.Cache) return;
+            if (answer.Source == AnswerSource.OwnRun) _runs++;
             _wait = _wait.Plus(answer.Wait);
             _preparation = _preparation.Plus(answer.Preparation);
             _computation = _computation.Plus(answer.Computation);
             _output = _output.Plus(output);
+        }
+    }
+
+    /// <summary>An answer was looked for among those kept.</summary>
+    public void AddRecall(bool isKept, TimeSpan took)
+    {
+        lock (_lock)
+        {
+            if (isKept) _cacheHit = _cacheHit.Plus(took);
+            else _cacheMiss = _cacheMiss.Plus(took);
         }
     }
 

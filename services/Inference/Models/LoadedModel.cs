@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using MlOps.Inference.Batching;
 using MlOps.Inference.Models.Backends;
 using MlOps.Inference.Predictions;
+using MlOps.Inference.Responses;
 using MlOps.Numerics.Profiles;
 
 namespace MlOps.Inference.Models;
@@ -55,6 +56,9 @@ internal sealed class LoadedModel(
 
     /// <summary>Where requests share runs; null: they do not.</summary>
     public Batcher? Batcher { get; private set; }
+
+    /// <summary>Answers kept for the same inputs; null: none are.</summary>
+    public ResponseCache? Cache { get; init; }
 
     /// <summary>What it did since it was loaded.</summary>
     public InferenceCounts Counts { get; } = new();

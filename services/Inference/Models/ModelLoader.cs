@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.ML.OnnxRuntime;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Inference.Models.Backends;
+using MlOps.Inference.Responses;
 using MlOps.Numerics.Onnx;
 using MlOps.Numerics.Profiles;
 using SessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
@@ -79,6 +80,7 @@ internal sealed partial class ModelLoader(
                 Profile = profile,
                 Explainable = explainable,
                 NotExplainable = notExplainable,
+                Cache = ResponseCache.Of(settings.Cache, time ?? TimeProvider.System),
             };
             using var workspace = loaded.RentWorkspace(0);
             workspace.FillForWarmUp();

@@ -1,5 +1,6 @@
 using MlOps.Inference.Batching;
 using MlOps.Inference.PredictionLog;
+using MlOps.Inference.Responses;
 
 namespace MlOps.Inference.Models;
 
@@ -12,4 +13,6 @@ internal sealed record ModelSettings
     public LogSettings Log { get; init; } = new();
 
     public BatchSettings Batching { get; init; } = new();
+
+    public CacheSettings Cache { get; init; } = new();
 }

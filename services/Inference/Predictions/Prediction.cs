@@ -23,8 +23,7 @@ internal sealed class Prediction(LoadedModel model, string id, int rows, OutputS
     /// <summary>Time in the model, all of a shared run.</summary>
     public required TimeSpan Computation { get; init; }
 
-    /// <summary>Whether the model ran for it alone, outside of shared runs.</summary>
-    public required bool IsOwnRun { get; init; }
+    public required AnswerSource Source { get; init; }
 
     /// <summary>Timestamp at which the model was done.</summary>
     public required long ComputedAt { get; init; }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using MlOps.Inference.Batching;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
+using MlOps.Inference.Responses;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Predictions;
@@ -26,9 +27,23 @@ internal sealed class Predictor(
                 "TOO_MANY_VALUES", $"A request may have {most} values with its answers, a text one more per eight bytes; this one has {given}. Send it in parts.");
         }
 
+        if (model.Cache is { } cache && TryRecall(cache, model, workspace, call) is { } kept) return new(kept);
         return model.Batcher is { } batcher && batcher.Takes(workspace.Rows)
             ? PredictInBatchAsync(batcher, model, workspace, call, ct)
             : new(PredictAlone(model, workspace, call));
+    }
+
+    // An answer that was kept is a prediction like any other, with an id and a place in the log.
+    private Prediction? TryRecall(ResponseCache cache, LoadedModel model, Workspace workspace, Call call)
+    {
+        var startedAt = time.GetTimestamp();
+        var isKept = cache.TryAnswer(workspace);
+        var endedAt = time.GetTimestamp();
+        telemetry.CountRecall(model, isKept);
+        model.Counts.AddRecall(isKept, time.GetElapsedTime(startedAt, endedAt));
+        if (!isKept) return null;
+        using var activity = telemetry.StartPredict(model, call);
+        return Answer(model, workspace, call, startedAt, new SharedRun(startedAt, endedAt, workspace.Rows), AnswerSource.Cache);
     }
 
     private Prediction PredictAlone(LoadedModel model, Workspace workspace, Call call)
@@ -37,7 +52,7 @@ internal sealed class Predictor(
         var startedAt = time.GetTimestamp();
         model.Backend.Run(workspace.Inputs, workspace.Outputs);
         var run = new SharedRun(startedAt, time.GetTimestamp(), workspace.Rows);
-        return Answer(model, workspace, call, startedAt, run, isOwnRun: true);
+        return Answer(model, workspace, call, startedAt, run, AnswerSource.OwnRun);
     }
 
     private async ValueTask<Prediction> PredictInBatchAsync(
@@ -47,11 +62,12 @@ internal sealed class Predictor(
         var arrivedAt = time.GetTimestamp();
         var run = await batcher.RunAsync(workspace, call, ct);
         telemetry.CountRun(model, run.Rows, time.GetElapsedTime(arrivedAt, run.StartedAt));
-        return Answer(model, workspace, call, arrivedAt, run, isOwnRun: false);
+        return Answer(model, workspace, call, arrivedAt, run, AnswerSource.SharedRun);
     }
 
-    private Prediction Answer(LoadedModel model, Workspace workspace, Call call, long preparedAt, SharedRun run, bool isOwnRun)
+    private Prediction Answer(LoadedModel model, Workspace workspace, Call call, long preparedAt, SharedRun run, AnswerSource source)
     {
+        if (source != AnswerSource.Cache) model.Cache?.Keep(workspace);
         var now = time.GetUtcNow();
         var id = ids.New(now);
         logbook.AddAnswer(workspace, call, id, now);
@@ -62,7 +78,7 @@ internal sealed class Predictor(
             Wait = time.GetElapsedTime(preparedAt, run.StartedAt),
             Computation = time.GetElapsedTime(run.StartedAt, run.EndedAt),
             ComputedAt = run.EndedAt,
-            IsOwnRun = isOwnRun,
+            Source = source,
         };
     }
 }

@@ -15,6 +15,7 @@ internal static class ModelProperties
             ["batching.max_rows"] = batching.MaxRows.ToString(CultureInfo.InvariantCulture),
             ["batching.equal"] = batching.MaxRows > 0 ? batching.IsEqual ? "proven" : "not proven" : "",
             ["batching.reason"] = batching.Reason,
+            ["cache"] = model.Cache is null ? "off" : "on",
         };
     }
 }

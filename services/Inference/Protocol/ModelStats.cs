@@ -4,8 +4,8 @@ using MlOps.Inference.Models;
 namespace MlOps.Inference.Protocol;
 
 /// <summary>
-/// A version's statistics as the protocol names them. The queue is the line for a shared run; nothing is cached, so of that
-/// there is no request.
+/// A version's statistics as the protocol names them. The queue is the line for a shared run. Answers that were
+/// kept are successes, with nothing queued or computed.
 /// </summary>
 internal sealed record ModelStats(
     string Name, string Version, long LastInference, long InferenceCount, long ExecutionCount, ModelStats.Durations InferenceStats,
@@ -19,7 +19,7 @@ internal sealed record ModelStats(
             new Durations(
                 Duration.Of(totals.Success), Duration.Of(totals.Failure), Duration.Of(totals.Wait),
                 Duration.Of(totals.Preparation), Duration.Of(totals.Computation), Duration.Of(totals.Output),
-                new Duration(0, 0), new Duration(0, 0)),
+                Duration.Of(totals.CacheHit), Duration.Of(totals.CacheMiss)),
             [.. totals.SharedRuns.Select(run => new Batch(run.Key, Duration.Of(run.Value)))], []);
     }
 
