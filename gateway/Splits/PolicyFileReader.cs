@@ -49,6 +49,11 @@ internal static class PolicyFileReader
             violations.Add("file", $"is not JSON: {e.Message}");
             return null;
         }
+        catch (InvalidOperationException)
+        {
+            violations.Add("file", "has half a surrogate pair in a text");
+            return null;
+        }
     }
 
     public static string DigestOf(ReadOnlySpan<byte> json) => Convert.ToHexStringLower(SHA256.HashData(json));

@@ -44,7 +44,7 @@ public sealed class FuzzTests(InferenceFixture services)
             }
         })));
 
-        Assert.Empty(faults);
+        Assert.True(faults.IsEmpty, string.Join('\n', faults));
         Assert.True(services.Inference.IsRunning);
         var rest = await services.Http.PostBinaryAsync($"v2/models/{model}/infer", BinaryRequest.Of(TwoRows));
         var grpc = await services.Tensors.ModelInferAsync(Tensor.ToRequest(model, isRaw: true, TwoRows));

@@ -117,6 +117,8 @@ public sealed class RepositoryTests(InferenceFixture services)
     [InlineData("v2/repository/models/any/load", """{"parameters":[]}""", HttpStatusCode.BadRequest)]
     [InlineData("v2/repository/models/any/unload", "{", HttpStatusCode.BadRequest)]
     [InlineData("v2/repository/index", "[]", HttpStatusCode.BadRequest)]
+    [InlineData("v2/repository/index", """{"\ud800":1,"ready":true}""", HttpStatusCode.BadRequest)]
+    [InlineData("v2/repository/models/any/load", """{"\udfff":{}}""", HttpStatusCode.BadRequest)]
     [InlineData("v2/repository/index", """{"ready":1}""", HttpStatusCode.BadRequest)]
     public async Task What_the_repository_cannot_do_is_refused(string path, string body, HttpStatusCode expected)
     {

@@ -73,12 +73,22 @@ internal static class ModelEndpoints
         try
         {
             var document = JsonDocument.Parse(body.Span.ToArray());
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+            {
+                // Looking a name up fails on half a surrogate pair in any of them.
+                foreach (var property in document.RootElement.EnumerateObject()) _ = property.Name;
+                return document;
+            }
+
             document.Dispose();
         }
         catch (JsonException e)
         {
             throw Invalid($"The body is not valid JSON: {e.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            throw Invalid("a name in the request is no text");
         }
 
         throw Invalid("the request must be an object");

@@ -93,6 +93,7 @@ public sealed class PolicyFileReaderTests
     [InlineData("{")]
     [InlineData("""{"policies": [], "policies": []}""")]
     [InlineData("nonsense")]
+    [InlineData("""{"policies": [], "\ud800": 1}""")]
     public void What_is_no_json_is_one_error_with_its_place(string text)
     {
         var (file, errors) = Read(text);
