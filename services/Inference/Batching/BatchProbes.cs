@@ -1,6 +1,5 @@
 using System.Text;
 using Microsoft.ML.OnnxRuntime.Tensors;
-using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
 using MlOps.Numerics.Profiles;
 using MlOps.ServiceDefaults;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;

@@ -62,9 +62,9 @@ public class TreeScorerTests
                 float[] expected = [.. outputs.Single(output => output.Name == "y").AsTensor<float>()];
                 AssertEqual(expected, scores.AsSpan(from * scorer.Columns, count * scorer.Columns), transform == "NONE");
                 if (trees.TextLabels.Count > 0)
-                    Assert.Equal(outputs.First().AsTensor<string>(), labels.Skip(from).Take(count).Select(at => trees.TextLabels[at]));
+                    Assert.Equal(outputs[0].AsTensor<string>(), labels.Skip(from).Take(count).Select(at => trees.TextLabels[at]));
                 else if (trees.NumberLabels.Count > 0)
-                    Assert.Equal(outputs.First().AsTensor<long>(), labels.Skip(from).Take(count).Select(at => trees.NumberLabels[at]));
+                    Assert.Equal(outputs[0].AsTensor<long>(), labels.Skip(from).Take(count).Select(at => trees.NumberLabels[at]));
             }
         }
     }
