@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Grpc.Core;
 using MlOps.Contracts.OpenInference;
 using MlOps.Gateway.Access.Keys;
 using MlOps.ServiceDefaults;
