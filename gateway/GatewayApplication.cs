@@ -3,6 +3,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using MlOps.Gateway.Access;
 using MlOps.Gateway.Access.Keys;
+using MlOps.Gateway.JsonCalls;
+using MlOps.Gateway.OpenApi;
 using MlOps.Gateway.Rollouts;
 using MlOps.Gateway.Routes;
 using MlOps.Gateway.Splits;
@@ -46,15 +48,22 @@ internal static class GatewayApplication
         builder.AddRollouts();
         builder.AddPlatformRoutes();
         builder.AddPlatformHealth();
+        builder.AddReflection();
+        builder.Services.AddSingleton<ApiDocument>();
 
         var app = builder.Build();
         app.MapServiceDefaults();
+        // What comes as JSON is routed as the call it stands for.
+        app.UseMiddleware<JsonBridge>();
+        app.UseRouting();
         app.UseAccess();
         app.MapPlatformHealth();
+        app.MapDocumentation();
         app.MapTrafficPolicies();
         app.MapAccess();
         app.MapRollouts();
         app.MapGrpcService<GatewayGrpcService>();
+        app.MapReflection();
         app.MapPlatformRoutes();
         return app;
     }

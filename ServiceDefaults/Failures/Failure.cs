@@ -26,7 +26,7 @@ internal sealed record Failure(StatusCode Grpc, int Http, string Code, string Me
         BadHttpRequestException e => new(StatusCode.InvalidArgument, e.StatusCode, "REQUEST_MALFORMED", e.Message),
         // A service behind this one has spoken: its status and words are the best there are.
         RpcException e when e.StatusCode is not (StatusCode.Unknown or StatusCode.Internal) =>
-            new(e.StatusCode, HttpStatusOf(e.StatusCode), CodeOf(e), e.Status.Detail),
+            new(e.StatusCode, HttpStatus.Of(e.StatusCode), CodeOf(e), e.Status.Detail),
         TimeoutException => new(StatusCode.DeadlineExceeded, 504, "DEADLINE_EXCEEDED", "A dependency did not answer in time."),
         RedisConnectionException => new(StatusCode.Unavailable, 503, "REDIS_UNAVAILABLE", "Redis is away; try again."),
         PostgresException { IsTransient: true } => PostgresAway,
@@ -49,19 +49,4 @@ internal sealed record Failure(StatusCode Grpc, int Http, string Code, string Me
 
     private static string CodeOf(RpcException e) =>
         e.Trailers.GetValue(FailureInterceptor.CodeTrailer) ?? e.StatusCode.ToString().ToUpperInvariant();
-
-    private static int HttpStatusOf(StatusCode status) => status switch
-    {
-        StatusCode.InvalidArgument or StatusCode.OutOfRange => 400,
-        StatusCode.Unauthenticated => 401,
-        StatusCode.PermissionDenied => 403,
-        StatusCode.NotFound => 404,
-        StatusCode.FailedPrecondition or StatusCode.AlreadyExists or StatusCode.Aborted => 409,
-        StatusCode.ResourceExhausted => 429,
-        StatusCode.Cancelled => 499,
-        StatusCode.Unimplemented => 501,
-        StatusCode.Unavailable => 503,
-        StatusCode.DeadlineExceeded => 504,
-        _ => 500,
-    };
 }

@@ -15,8 +15,17 @@ internal static class AccessTable
         // Probes, and what says how the rest is asked.
         Public("GET /alive"),
         Public("GET /health"),
+        Public("GET /v1/health"),
+        Public("GET /healthz"),
+        Public("GET /readyz"),
+        Public("GET /openapi.json"),
+        Public("GET /docs"),
+        Public("GET /docs/docs.js"),
+        Public("GET /docs/docs.css"),
         Public("/grpc.health.v1.Health/Check"),
         Public("/grpc.health.v1.Health/Watch"),
+        Public("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
+        Public("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
         Reads("GET /metrics", Right.Read),
 
         // Open Inference Protocol, REST.

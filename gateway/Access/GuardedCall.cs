@@ -78,7 +78,8 @@ internal sealed class GuardedCall(AccessRule rule, ModelField model, Caller call
 }
 
 /// <summary>Ends the reading of a request whose message was refused.</summary>
-internal sealed class RefusedException(Refusal refusal) : Exception(refusal.Message)
+internal sealed class RefusedException(Refusal refusal) : RpcException(
+    new Status(refusal.Grpc, refusal.Message), new Metadata { { GrpcAnswer.CodeField, refusal.Code } }, refusal.Message)
 {
     public Refusal Refusal => refusal;
 }

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http.Features;
 using MlOps.Gateway.Access;
+using MlOps.Gateway.JsonCalls;
 using MlOps.Gateway.Rollouts.Observations;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -38,7 +39,7 @@ internal sealed partial class ForwardFailures(
 
         var service = ServiceOf(http);
         // A message that was refused on its way looks to the forwarder like any other failure, and not always like the same.
-        var refusal = http.Features.Get<GuardedCall>()?.Refusal;
+        var refusal = http.Features.Get<GuardedCall>()?.Refusal ?? http.Features.Get<JsonRequest>()?.Refusal;
         if (refusal is null) Note(http, failure, service);
         var answer = refusal ?? AnswerTo(failure, service);
         if (!http.Response.HasStarted) await answer.WriteAsync(http);

@@ -9,6 +9,9 @@ internal static class GrpcAnswer
     /// <summary>The field that carries the stable code of a refusal.</summary>
     public const string CodeField = "mlops-code";
 
+    /// <summary>After how many milliseconds another try may succeed.</summary>
+    public const string PushbackField = "grpc-retry-pushback-ms";
+
     public static bool IsGrpc(HttpRequest request) =>
         request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true;
 

@@ -5,8 +5,9 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace MlOps.Gateway.Routes;
 
 /// <summary>
-/// <c>/health</c> of the whole platform: every service is asked at the same time, none for longer than two seconds.
-/// 200 when all of them serve, 503 otherwise.
+/// <c>/v1/health</c>, also <c>/health</c>, of the whole platform: every service is asked at the same time, none for longer than two
+/// seconds. 200 when all of them serve, 503 otherwise. <c>/healthz</c> and <c>/readyz</c> are about this gateway alone: that it
+/// runs, and that it takes requests.
 /// </summary>
 internal static class PlatformHealth
 {
@@ -21,8 +22,23 @@ internal static class PlatformHealth
         });
 
     /// <summary>Comes before the service's own <c>/health</c>, which every other service has as it is.</summary>
-    public static void MapPlatformHealth(this WebApplication app) =>
+    public static void MapPlatformHealth(this WebApplication app)
+    {
         app.MapGet("/health", AskAllAsync).WithOrder(-1).ExcludeFromDescription();
+        app.MapGet("/v1/health", AskAllAsync).ExcludeFromDescription();
+        app.MapGet("/healthz", () => TypedResults.Text("alive")).ExcludeFromDescription();
+        app.MapGet("/readyz", IsReadyAsync).ExcludeFromDescription();
+    }
+
+    // What is behind the gateway does not count: without it the others would not answer better.
+    private static async Task<JsonHttpResult<ServiceAnswer>> IsReadyAsync(HealthCheckService own, CancellationToken ct)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(Limit);
+        var (_, answer) = await AskSelfAsync(own, limit.Token);
+        return TypedResults.Json(
+            answer, statusCode: answer.Status == "unhealthy" ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK);
+    }
 
     private static async Task<JsonHttpResult<PlatformAnswer>> AskAllAsync(
         IHttpClientFactory clients, IConfiguration configuration, HealthCheckService own, CancellationToken ct)

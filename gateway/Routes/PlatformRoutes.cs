@@ -130,7 +130,7 @@ internal static class PlatformRoutes
     }
 
     private static IEnumerable<string> RestSurface =>
-        ["/v2", "/v1/models", "/v1/traffic-policies", "/v1/rollouts", "/v1/access", "/health", "/alive", "/metrics"];
+        ["/docs", "/openapi.json", "/v2", "/v1/models", "/v1/traffic-policies", "/v1/rollouts", "/v1/access", "/v1/{service}/{method}", "/health", "/metrics"];
 
     private static IEnumerable<string> GrpcSurface => PlatformService.All.SelectMany(s => s.GrpcServices).Select(s => s.FullName)
         .Append(Contracts.Gateway.V1.GatewayService.Descriptor.FullName)

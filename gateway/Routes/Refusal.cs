@@ -20,7 +20,7 @@ internal sealed record Refusal(StatusCode Grpc, int Http, string Code, string Me
             GrpcAnswer.Write(http.Response, Grpc, Code, Message);
             // What gRPC clients that retry go by.
             if (Grpc == StatusCode.ResourceExhausted && RetryAfter is { } pause)
-                http.Response.Headers["grpc-retry-pushback-ms"] = Math.Ceiling(pause.TotalMilliseconds).ToString("0", CultureInfo.InvariantCulture);
+                http.Response.Headers[GrpcAnswer.PushbackField] = Math.Ceiling(pause.TotalMilliseconds).ToString("0", CultureInfo.InvariantCulture);
             return;
         }
 

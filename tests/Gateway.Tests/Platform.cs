@@ -33,6 +33,8 @@ internal sealed class GatewayReplica : IAsyncDisposable
 
     public Uri Grpc => new(_app.Urls.Last());
 
+    public Uri Http1 => new(_app.Urls.First());
+
     /// <summary>The gRPC side for requests made by hand.</summary>
     public HttpClient Http2 { get; }
 

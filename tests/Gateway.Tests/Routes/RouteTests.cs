@@ -126,5 +126,10 @@ public sealed class RouteTests(Platform<RouteTests> platform) : IClassFixture<Pl
         Assert.Equal("healthy", services?["gateway"]?["status"]?.GetValue<string>());
 
         Assert.Equal("alive", await platform.Gateway.Rest.GetStringAsync("/alive"));
+        Assert.Equal("alive", await platform.Gateway.Rest.GetStringAsync("/healthz"));
+        using var ready = await platform.Gateway.Rest.GetAsync("/readyz");
+        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        using var same = await platform.Gateway.Rest.GetAsync("/v1/health");
+        Assert.NotNull((await same.Content.ReadFromJsonAsync<JsonObject>())?["services"]?["registry"]?["status"]);
     }
 }
