@@ -5,6 +5,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Inference.Admission;
+using MlOps.Inference.Guards;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
@@ -43,6 +44,8 @@ internal static class InferenceApplication
         builder.Services.AddHostedService(services => services.GetRequiredService<PayloadSink>());
         builder.Services.AddSingleton<Logbook>();
         builder.Services.AddSingleton<FeatureLookup>();
+        builder.Services.AddSingleton<Fallbacks>();
+        builder.Services.AddSingleton<DecisionMetrics>();
         builder.Services.AddSingleton<PredictRows>();
         builder.Services.AddSingleton<PredictionIds>();
         builder.Services.AddValidatedOptions<AdmissionOptions>("Inference:Admission");
@@ -55,6 +58,8 @@ internal static class InferenceApplication
         builder.Services.AddHealthChecks().AddCheck<ModelsHealthCheck>("models");
 
         var app = builder.Build();
+        // Nobody needs it, and it shows what nobody else does.
+        app.Services.GetRequiredService<DecisionMetrics>();
         app.MapServiceDefaults();
         app.UseMiddleware<AdmissionMiddleware>();
         app.MapGrpcService<OpenInferenceGrpcService>();

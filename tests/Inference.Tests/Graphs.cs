@@ -23,6 +23,16 @@ internal static class Graphs
         Outputs = { new TensorSpec { Name = TabularModel.OutputName, Datatype = "FP32", Shape = { -1, 1 } } },
     };
 
+    /// <summary>Distance + 4 by distance alone.</summary>
+    public static byte[] Distance() =>
+        TabularModel.Export(new TabularPipeline([new NumericInput("distance", Impute: 500)], new LinearModel([1], 4)));
+
+    public static Signature DistanceSignature => new()
+    {
+        Inputs = { new TensorSpec { Name = "distance", Datatype = "FP32", Shape = { -1, 1 }, Nullable = true } },
+        Outputs = { new TensorSpec { Name = TabularModel.OutputName, Datatype = "FP32", Shape = { -1, 1 } } },
+    };
+
     /// <summary>factor · x + 0: answers tell which version they come from.</summary>
     public static byte[] Times(double factor) =>
         TabularModel.Export(new TabularPipeline([new NumericInput("x")], new LinearModel([factor], 0)));

@@ -67,16 +67,19 @@ public sealed class InferenceFixture : IAsyncLifetime
 
     /// <summary>Another replica on a folder of its own; a prefix of its own keeps its events apart.</summary>
     public Task<ServiceProcess> StartInferenceAsync(
-        string folder, string? prefix = null, string? rabbitMq = null, params (string Key, string Value)[] more) =>
-        ServiceProcess.StartAsync("Inference", new Dictionary<string, string?>(
-            more.Select(m => KeyValuePair.Create(m.Key, (string?)m.Value)))
+        string folder, string? prefix = null, string? rabbitMq = null, params (string Key, string Value)[] more)
+    {
+        var environment = new Dictionary<string, string?>
         {
             ["ConnectionStrings__rabbitmq"] = rabbitMq ?? Servers.RabbitMq,
             ["Bus__Prefix"] = prefix ?? BusPrefix,
             ["Storage__Folder"] = folder,
             ["services__registry__grpc__0"] = Registry.Grpc.ToString(),
             ["services__featurestore__grpc__0"] = $"http://127.0.0.1:{_featurePort}",
-        });
+        };
+        foreach (var (key, value) in more) environment[key] = value;
+        return ServiceProcess.StartAsync("Inference", environment);
+    }
 
     public GrpcChannel Channel(Uri address)
     {

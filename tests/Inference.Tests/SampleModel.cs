@@ -1,6 +1,7 @@
 using MlOps.Contracts.Registry.V1;
 using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
+using MlOps.Numerics.Profiles;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Tests;
@@ -15,7 +16,8 @@ internal sealed record SampleModel(string Name, byte[] Onnx, Signature Signature
 
     public ModelVersion Entry => new() { Model = Name, Version = 1, Signature = Signature };
 
-    public LoadedModel Open(ModelSettings? settings = null) => ModelLoader.Open(Entry, Onnx, settings ?? new ModelSettings());
+    public LoadedModel Open(ModelSettings? settings = null, ReferenceProfile? profile = null) =>
+        ModelLoader.Open(Entry, Onnx, settings ?? new ModelSettings(), profile);
 
     /// <summary>Fills the inputs with rows from..to of an endless table that is the same for the same seed.</summary>
     public static void Fill(Workspace workspace, int seed, int from, int to)

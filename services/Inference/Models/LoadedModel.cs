@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using MlOps.Inference.Batching;
+using MlOps.Inference.Guards;
 using MlOps.Inference.Models.Backends;
 using MlOps.Inference.Predictions;
 using MlOps.Inference.Responses;
@@ -59,6 +60,15 @@ internal sealed class LoadedModel(
 
     /// <summary>Answers kept for the same inputs; null: none are.</summary>
     public ResponseCache? Cache { get; init; }
+
+    /// <summary>Holds inputs against the profile; null: there is nothing to hold them against, or no check is on.</summary>
+    public InputGuard? Guard { get; init; }
+
+    /// <summary>What becomes of a looked-up feature that is missing or stale, one per input.</summary>
+    public FeatureRule[] FeatureRules { get; init; } = [];
+
+    /// <summary>What guard and rules decided since it was loaded.</summary>
+    public DecisionCounts Decisions { get; } = new();
 
     /// <summary>What it did since it was loaded.</summary>
     public InferenceCounts Counts { get; } = new();

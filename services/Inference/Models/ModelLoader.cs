@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Microsoft.ML.OnnxRuntime;
 using MlOps.Contracts.Registry.V1;
+using MlOps.Inference.Guards;
 using MlOps.Inference.Models.Backends;
+using MlOps.Inference.Predictions;
 using MlOps.Inference.Responses;
 using MlOps.Numerics.Onnx;
 using MlOps.Numerics.Profiles;
@@ -81,6 +83,8 @@ internal sealed partial class ModelLoader(
                 Explainable = explainable,
                 NotExplainable = notExplainable,
                 Cache = ResponseCache.Of(settings.Cache, time ?? TimeProvider.System),
+                Guard = InputGuard.Of(inputs, profile, settings.Guard),
+                FeatureRules = FeatureRule.Of(inputs, profile, settings.Features),
             };
             using var workspace = loaded.RentWorkspace(0);
             workspace.FillForWarmUp();

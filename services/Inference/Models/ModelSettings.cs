@@ -1,5 +1,7 @@
 using MlOps.Inference.Batching;
+using MlOps.Inference.Guards;
 using MlOps.Inference.PredictionLog;
+using MlOps.Inference.Predictions;
 using MlOps.Inference.Responses;
 
 namespace MlOps.Inference.Models;
@@ -15,4 +17,8 @@ internal sealed record ModelSettings
     public BatchSettings Batching { get; init; } = new();
 
     public CacheSettings Cache { get; init; } = new();
+
+    public GuardSettings Guard { get; init; } = new();
+
+    public FeatureSettings Features { get; init; } = new();
 }

@@ -23,6 +23,7 @@ internal sealed record Call(
     public const string VariantHeader = "x-mlops-variant";
     public const string SubjectHeader = "x-mlops-subject";
     public const string PredictionIdHeader = "x-mlops-prediction-id";
+    public const string FlagsName = "x-mlops-flags";
     public const string TierHeader = "x-mlops-tier";
     public const string ShadowOfHeader = "x-mlops-shadow-of";
     public const string EventIdHeader = "ce-id";
@@ -48,6 +49,7 @@ internal sealed record Call(
     {
         headers[VersionHeader] = prediction.Model.VersionText;
         headers[PredictionIdHeader] = prediction.Id;
+        if (prediction.Flags.Count > 0) headers[FlagsName] = FlagsHeader.Of(prediction.Flags);
         if (Variant.Length > 0) headers[VariantHeader] = Variant;
     }
 

@@ -45,6 +45,18 @@ internal static class Columns
         };
     }
 
+    /// <summary>Appends a number to a floating input, rounded to nearest as its datatype has it.</summary>
+    public static void AppendNumber(InputSlot slot, double value)
+    {
+        switch (slot.Layout.Datatype.Element)
+        {
+            case TensorElementType.Float: slot.Append((float)value); break;
+            case TensorElementType.Double: slot.Append(value); break;
+            case TensorElementType.BFloat16: slot.Append(Tensors.ToBFloat16((float)value)); break;
+            default: slot.Append((System.Half)value); break;
+        }
+    }
+
     public static bool TryAppendInteger(InputSlot slot, long value)
     {
         switch (slot.Layout.Datatype.Element)
@@ -118,23 +130,8 @@ internal static class Columns
 
     private static string? AppendFloating(InputSlot slot, double value)
     {
-        switch (slot.Layout.Datatype.Element)
-        {
-            case TensorElementType.Float: slot.Append((float)value); break;
-            case TensorElementType.Double: slot.Append(value); break;
-            case TensorElementType.BFloat16: slot.Append(ToBFloat16((float)value)); break;
-            default: slot.Append((System.Half)value); break;
-        }
-
+        AppendNumber(slot, value);
         return null;
-    }
-
-    // The upper half of an FP32, rounded to nearest, ties to even.
-    private static ushort ToBFloat16(float value)
-    {
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        if (float.IsNaN(value)) return (ushort)((bits >> 16) | 0x40);
-        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 
     private static string? AppendBoolean(InputSlot slot, bool value)

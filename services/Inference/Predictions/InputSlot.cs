@@ -131,6 +131,21 @@ internal sealed class InputSlot(TensorLayout layout)
 
     public ReadOnlySpan<byte> Text(int element) => _values.Text(element);
 
+    /// <summary>The next value: that of an input of the same datatype.</summary>
+    public void AppendFrom(InputSlot other, int element)
+    {
+        var size = layout.Datatype.Size;
+        if (layout.Datatype.IsText) _values.AppendText(other.Text(element));
+        else other.Bytes.Slice(element * size, size).CopyTo(Reserve(1));
+    }
+
+    /// <summary>Takes shape and values of an input of the same datatype, whose shape fits.</summary>
+    public void CopyFrom(InputSlot other, Violations violations)
+    {
+        if (!TryBegin(violations) || !TryShape(other.Layout.Datatype.Name, other.Shape, violations)) return;
+        for (var i = 0; i < other.Count; i++) AppendFrom(other, i);
+    }
+
     /// <summary>A missing value: NaN, or no text; false where the layout has no place for it.</summary>
     public bool TryAppendMissing()
     {

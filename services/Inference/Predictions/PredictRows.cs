@@ -1,4 +1,4 @@
-using MlOps.Contracts.Features.V1;
+using Grpc.Core;
 using MlOps.Contracts.Tables.V1;
 using MlOps.Inference.Models;
 using MlOps.ServiceDefaults;
@@ -9,7 +9,7 @@ namespace MlOps.Inference.Predictions;
 /// Fills a model's inputs from rows of columns by name: those in the request win, the rest comes from the online store
 /// in one call.
 /// </summary>
-internal sealed class PredictRows(FeatureLookup lookup)
+internal sealed class PredictRows(FeatureLookup lookup, Fallbacks fallbacks, TimeProvider time)
 {
     /// <summary>Most columns of a request, by either protocol.</summary>
     public const int MaxColumns = 1_000;
@@ -19,21 +19,73 @@ internal sealed class PredictRows(FeatureLookup lookup)
 
     private const int MaxReported = 20;
 
-    /// <returns>The features looked up; null when the request had all.</returns>
+    // A hundred years: more is no age, and the microseconds of it are a number.
+    private const long MaxAgeSeconds = 100L * 366 * 24 * 3600;
+
+    /// <param name="workspace">Takes the inputs; where the model's settings say so, another version that stands in takes them.</param>
+    /// <param name="rows">Keys and features of the request.</param>
+    /// <param name="maxAgeSeconds">Age beyond which a looked-up value counts as stale; 0: the model's settings decide.</param>
+    /// <param name="ct">The caller gave up.</param>
+    /// <returns>What was looked up; null when the request had all.</returns>
     /// <exception cref="InvalidRequestException">ROWS_INVALID, INPUT_INVALID: every column that breaks a rule, and the rule.</exception>
-    public async Task<GetOnlineFeaturesResponse?> FillAsync(
-        LoadedModel model, Workspace workspace, Table rows, CancellationToken ct)
+    /// <exception cref="ConflictException">FALLBACK_UNFIT: the version that is to answer instead cannot.</exception>
+    public async Task<LookedUp?> FillAsync(Workspace workspace, Table rows, long maxAgeSeconds, CancellationToken ct)
     {
         var count = CountRows(rows);
-        var features = HasAll(workspace, rows) || model.FeatureService.Length == 0
+        if (maxAgeSeconds is < 0 or > MaxAgeSeconds)
+        {
+            throw new InvalidRequestException("ROWS_INVALID", [new FieldViolation(
+                "max_age_seconds", $"must be 1 to {MaxAgeSeconds}, or 0 for what the model's settings say")]);
+        }
+
+        var model = workspace.Model;
+        var lookedUp = HasAll(workspace, rows) || model.FeatureService.Length == 0
             ? null
-            : await lookup.FetchAsync(model.FeatureService, rows, count, ct);
+            : await LookUpAsync(model, rows, count, maxAgeSeconds, ct);
         var violations = new Violations();
-        foreach (var slot in workspace.Inputs) Fill(slot, rows, features, count, model, violations);
+        if (Fill(workspace, rows, lookedUp, count, mayFallBack: true, violations) && !violations.Any)
+        {
+            if (await fallbacks.TryStandInAsync(
+                workspace, model.Settings.Features.Version, other => FillOther(workspace, other, rows, lookedUp, count), ct)) return lookedUp;
+            foreach (var slot in workspace.Inputs) slot.Clear();
+            Fill(workspace, rows, lookedUp, count, mayFallBack: false, violations);
+        }
+
         // A row's missing value is told once, with its reason.
         violations.ThrowIfAny("INPUT_INVALID");
         workspace.Check(violations);
-        return features;
+        return lookedUp;
+    }
+
+    private async Task<LookedUp> LookUpAsync(LoadedModel model, Table rows, int count, long maxAgeSeconds, CancellationToken ct)
+    {
+        var now = (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        var maxAge = maxAgeSeconds == 0 ? long.MaxValue : maxAgeSeconds * 1_000_000;
+        try
+        {
+            return new LookedUp(await lookup.FetchAsync(model.FeatureService, rows, count, ct), now, maxAge);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && model.Settings.Features.IsMissingWithoutStore)
+        {
+            return new LookedUp(null, now, maxAge);
+        }
+    }
+
+    private static void FillOther(Workspace workspace, Workspace other, Table rows, LookedUp? lookedUp, int count)
+    {
+        foreach (var slot in other.Inputs)
+        {
+            var name = slot.Layout.Name;
+            if (IndexOf(rows, name) < 0 && lookedUp?.Has(name) != true)
+            {
+                throw Fallbacks.Unfit(workspace.Model, other.Model, $"needs '{name}', which is neither in the request nor was looked up");
+            }
+        }
+
+        var violations = new Violations();
+        Fill(other, rows, lookedUp, count, mayFallBack: false, violations);
+        violations.ThrowIfAny("INPUT_INVALID");
+        other.Check(violations);
     }
 
     public static int IndexOf(Table? table, string name)
@@ -96,40 +148,55 @@ internal sealed class PredictRows(FeatureLookup lookup)
         return true;
     }
 
-    private static void Fill(
-        InputSlot slot, Table rows, GetOnlineFeaturesResponse? features, int count, LoadedModel model, Violations violations)
+    // True: another version is to do without some of it.
+    private static bool Fill(
+        Workspace workspace, Table rows, LookedUp? lookedUp, int count, bool mayFallBack, Violations violations)
     {
-        var layout = slot.Layout;
-        var inRequest = IndexOf(rows, layout.Name);
-        var inFeatures = inRequest >= 0 ? -1 : IndexOf(features?.Features, layout.Name);
-        if (inRequest < 0 && inFeatures < 0)
+        var model = workspace.Model;
+        var fill = lookedUp is null ? null : new FeatureFill(workspace, lookedUp, mayFallBack);
+        for (var input = 0; input < workspace.Inputs.Length; input++)
         {
-            violations.Add(layout.Name, model.FeatureService.Length == 0
-                ? "is missing, and the model has no feature service to ask"
-                : $"is neither in the request nor a feature of '{model.FeatureService}'");
-            return;
+            var slot = workspace.Inputs[input];
+            var name = slot.Layout.Name;
+            var inRequest = IndexOf(rows, name);
+            if (inRequest < 0 && lookedUp?.Has(name) != true)
+            {
+                violations.Add(name, model.FeatureService.Length == 0
+                    ? "is missing, and the model has no feature service to ask"
+                    : $"is neither in the request nor a feature of '{model.FeatureService}'");
+                continue;
+            }
+
+            if (!TryBegin(slot, count, violations)) continue;
+            if (inRequest >= 0) Fill(slot, rows.Columns[inRequest], count, violations);
+            else fill?.Fill(input, lookedUp?.IndexOf(name) ?? -1, count, violations);
         }
 
+        return fill?.WantsFallback == true;
+    }
+
+    private static bool TryBegin(InputSlot slot, int count, Violations violations)
+    {
+        var layout = slot.Layout;
         if (!layout.IsScalarPerRow || (!layout.IsBatched && count > 1))
         {
             violations.Add(layout.Name, $"takes {layout.ShapeText}, which rows of single values cannot give; use infer");
-            return;
+            return false;
         }
 
         slot.TryBegin(violations);
         Span<long> shape = stackalloc long[layout.Shape.Length];
         shape.Fill(1);
         if (layout.IsBatched) shape[0] = count;
-        if (!slot.TryShape(layout.Datatype.Name, shape, violations)) return;
-        var column = inFeatures >= 0 ? features?.Features.Columns[inFeatures] : rows.Columns[inRequest];
-        var statuses = inFeatures >= 0 ? features?.Statuses[inFeatures].Statuses : null;
+        return slot.TryShape(layout.Datatype.Name, shape, violations);
+    }
+
+    private static void Fill(InputSlot slot, Column column, int count, Violations violations)
+    {
         for (var row = 0; row < count; row++)
         {
-            var broken = statuses is not null && statuses[row] is not FeatureStatus.Present
-                ? slot.TryAppendMissing() ? null : $"must not be missing; the online store says {FeatureLookup.WordFor(statuses[row])}"
-                : Columns.TryAppend(slot, column!, row); // One of the two has it, or the method had ended above.
-            if (broken is null) continue;
-            violations.Add(layout.Name, $"{broken} (row {row})");
+            if (Columns.TryAppend(slot, column, row) is not { } broken) continue;
+            violations.Add(slot.Layout.Name, $"{broken} (row {row})");
             return;
         }
     }

@@ -3,16 +3,25 @@ using MlOps.Inference.Models;
 namespace MlOps.Inference.Predictions;
 
 /// <summary>A computed and logged answer, not yet sent. Its outputs are the workspace's, as long as that is rented.</summary>
-internal sealed class Prediction(LoadedModel model, string id, int rows, OutputSlot[] outputs)
+internal sealed class Prediction(Workspace workspace, string id)
 {
-    public LoadedModel Model => model;
+    private readonly LoadedModel _model = workspace.Model;
+
+    /// <summary>What answered: the version asked, or the one in its place.</summary>
+    public LoadedModel Model => _model;
+
+    /// <summary>What it was computed from and in.</summary>
+    public Workspace Workspace => workspace;
+
+    /// <summary>What was noticed of the request; each once, in order.</summary>
+    public IReadOnlyList<string> Flags => workspace.Flags;
 
     /// <summary>32 hex digits; row r is <c>id.r</c>.</summary>
     public string Id => id;
 
-    public int Rows => rows;
+    public int Rows => workspace.Rows;
 
-    public ReadOnlySpan<OutputSlot> Outputs => outputs;
+    public ReadOnlySpan<OutputSlot> Outputs => workspace.Outputs;
 
     /// <summary>Time to read the inputs.</summary>
     public required TimeSpan Preparation { get; init; }
@@ -32,7 +41,7 @@ internal sealed class Prediction(LoadedModel model, string id, int rows, OutputS
     public void Answered(Call call, TimeProvider time)
     {
         var now = time.GetTimestamp();
-        model.Counts.AddAnswer(
+        _model.Counts.AddAnswer(
             this, time.GetUtcNow(), time.GetElapsedTime(call.StartedAt, now), time.GetElapsedTime(ComputedAt, now));
     }
 }

@@ -7,26 +7,63 @@ using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Predictions;
 
-/// <summary>Computes an answer and writes it to the prediction log, in this order, before anybody sees it.</summary>
+/// <summary>
+/// Holds a request against what its version was trained on, computes the answer and writes it to the prediction log, in
+/// this order, before anybody sees it.
+/// </summary>
 internal sealed class Predictor(
-    Logbook logbook, PredictionIds ids, InferenceTelemetry telemetry, IOptions<InferenceOptions> options, TimeProvider time)
+    Logbook logbook, Fallbacks fallbacks, PredictionIds ids, InferenceTelemetry telemetry, IOptions<InferenceOptions> options, TimeProvider time)
 {
     /// <param name="model">The leased model.</param>
     /// <param name="workspace">Its checked inputs; takes the outputs.</param>
     /// <param name="call">The request.</param>
     /// <param name="ct">The caller gave up.</param>
-    /// <exception cref="InvalidRequestException">TOO_MANY_VALUES: more than the log could carry. MODEL_REFUSED_INPUT.</exception>
-    /// <exception cref="Grpc.Core.RpcException">ResourceExhausted, DeadlineExceeded: see <see cref="Batcher"/>.</exception>
+    /// <exception cref="InvalidRequestException">
+    /// TOO_MANY_VALUES: more than the log could carry. INPUT_UNLIKE_TRAINING: the guard rejects it. MODEL_REFUSED_INPUT.
+    /// </exception>
+    /// <exception cref="ConflictException">FALLBACK_UNFIT: the version that is to answer instead cannot.</exception>
+    /// <exception cref="Grpc.Core.RpcException">
+    /// Unavailable: that version cannot be had. ResourceExhausted, DeadlineExceeded: see <see cref="Batcher"/>.
+    /// </exception>
     public ValueTask<Prediction> PredictAsync(LoadedModel model, Workspace workspace, Call call, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
+        CheckSize(workspace.StandIn?.Workspace ?? workspace);
+        if (workspace.StandIn is { } standIn) return AnswerInPlaceOfAsync(workspace, standIn, call, ct);
+        return model.Guard?.Check(workspace, mayFallBack: true) == true
+            ? FallBackAsync(model, workspace, call, ct)
+            : AnswerAsync(model, workspace, call, ct);
+    }
+
+    private void CheckSize(Workspace workspace)
+    {
         var most = options.Value.MaxRequestValues;
         if (workspace.LoggedValues is var given && given > most)
         {
             throw new InvalidRequestException(
                 "TOO_MANY_VALUES", $"A request may have {most} values with its answers, a text one more per eight bytes; this one has {given}. Send it in parts.");
         }
+    }
 
+    private async ValueTask<Prediction> FallBackAsync(LoadedModel model, Workspace workspace, Call call, CancellationToken ct)
+    {
+        await fallbacks.TryStandInAsync(workspace, model.Settings.Guard.Version, other => Fallbacks.Copy(workspace, other), ct);
+        return workspace.StandIn is { } standIn
+            ? await AnswerInPlaceOfAsync(workspace, standIn, call, ct)
+            : await AnswerAsync(model, workspace, call, ct);
+    }
+
+    private async ValueTask<Prediction> AnswerInPlaceOfAsync(Workspace workspace, StandIn standIn, Call call, CancellationToken ct)
+    {
+        standIn.Model.Guard?.Check(standIn.Workspace, mayFallBack: false);
+        var prediction = await AnswerAsync(standIn.Model, standIn.Workspace, call, ct);
+        // One record, whatever happens to the answer on its way.
+        workspace.IsLogged = true;
+        return prediction;
+    }
+
+    private ValueTask<Prediction> AnswerAsync(LoadedModel model, Workspace workspace, Call call, CancellationToken ct)
+    {
         if (model.Cache is { } cache && TryRecall(cache, model, workspace, call) is { } kept) return new(kept);
         return model.Batcher is { } batcher && batcher.Takes(workspace.Rows)
             ? PredictInBatchAsync(batcher, model, workspace, call, ct)
@@ -72,7 +109,7 @@ internal sealed class Predictor(
         var id = ids.New(now);
         logbook.AddAnswer(workspace, call, id, now);
         telemetry.CountAnswer(model, call);
-        return new Prediction(model, id.ToString("N"), workspace.Rows, workspace.Outputs)
+        return new Prediction(workspace, id.ToString("N"))
         {
             Preparation = time.GetElapsedTime(workspace.RentedAt, preparedAt),
             Wait = time.GetElapsedTime(preparedAt, run.StartedAt),

@@ -13,7 +13,7 @@ internal static class Tensors
         TensorElementType.Float => At<float>(bytes, i),
         TensorElementType.Double => At<double>(bytes, i),
         TensorElementType.Float16 => (double)At<System.Half>(bytes, i),
-        TensorElementType.BFloat16 => BitConverter.UInt32BitsToSingle((uint)At<ushort>(bytes, i) << 16),
+        TensorElementType.BFloat16 => OfBFloat16(At<ushort>(bytes, i)),
         TensorElementType.UInt64 => At<ulong>(bytes, i),
         _ => IntegerAt(datatype, bytes, i),
     };
@@ -31,6 +31,25 @@ internal static class Tensors
         TensorElementType.UInt8 or TensorElementType.Bool => bytes[i],
         _ => throw new ArgumentOutOfRangeException(nameof(datatype), datatype.Name, "holds no integers"),
     };
+
+    /// <summary>What a floating datatype makes of a number; of any other datatype the number itself.</summary>
+    public static double Rounded(Datatype datatype, double value) => datatype.Element switch
+    {
+        TensorElementType.Float => (float)value,
+        TensorElementType.Float16 => (double)(System.Half)value,
+        TensorElementType.BFloat16 => OfBFloat16(ToBFloat16((float)value)),
+        _ => value,
+    };
+
+    /// <summary>The upper half of an FP32, rounded to nearest, ties to even.</summary>
+    public static ushort ToBFloat16(float value)
+    {
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        if (float.IsNaN(value)) return (ushort)((bits >> 16) | 0x40);
+        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+
+    private static float OfBFloat16(ushort value) => BitConverter.UInt32BitsToSingle((uint)value << 16);
 
     private static T At<T>(ReadOnlySpan<byte> bytes, int i) where T : unmanaged => MemoryMarshal.Cast<byte, T>(bytes)[i];
 }

@@ -33,6 +33,9 @@ internal sealed class Workspace : IDisposable
     /// <summary>What was noticed of the request, e.g. <c>range:distance</c>; each once, in order. Such answers are always logged.</summary>
     public List<string> Flags { get; } = [];
 
+    /// <summary>The version that answers in this one's place; null: this one does.</summary>
+    public StandIn? StandIn { get; set; }
+
     public ProtoBuffer Record { get; } = new();
 
     /// <summary>Whether the prediction log has decided on the request, so that it has one record at most.</summary>
@@ -123,6 +126,8 @@ internal sealed class Workspace : IDisposable
 
     public void Dispose()
     {
+        StandIn?.Dispose();
+        StandIn = null;
         foreach (var slot in Inputs) slot.Clear();
         foreach (var slot in Outputs) slot.Clear();
         Flags.Clear();

@@ -21,6 +21,7 @@ internal static class InferAnswer
             if (request.Id is not null) writer.WriteString("id"u8, request.Id);
             writer.WriteStartObject("parameters"u8);
             writer.WriteString("prediction_id"u8, prediction.Id);
+            if (prediction.Flags.Count > 0) writer.WriteString("flags"u8, FlagsHeader.Of(prediction.Flags));
             writer.WriteEndObject();
             writer.WriteStartArray("outputs"u8);
             for (var i = 0; i < CountOf(request, prediction); i++)

@@ -62,6 +62,7 @@ internal static class InferMessages
             Id = request.Id,
         };
         answer.Parameters.Add("prediction_id", new InferParameter { StringParam = prediction.Id });
+        if (prediction.Flags.Count > 0) answer.Parameters.Add("flags", new InferParameter { StringParam = FlagsHeader.Of(prediction.Flags) });
         var isRaw = request.RawInputContents.Count > 0 || IsRawOnly(request, prediction);
         if (request.Outputs.Count == 0)
         {

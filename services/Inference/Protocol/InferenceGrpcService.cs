@@ -1,6 +1,5 @@
 using System.Globalization;
 using Grpc.Core;
-using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Contracts.Tables.V1;
 using MlOps.Inference.Admission;
@@ -28,10 +27,10 @@ internal sealed class InferenceGrpcService(
             var model = lease.Model;
             using var workspace = used = model.RentWorkspace(time.GetTimestamp());
             var rows = request.Rows ?? new Table();
-            var features = await predictRows.FillAsync(model, workspace, rows, context.CancellationToken);
+            var features = await predictRows.FillAsync(workspace, rows, request.MaxAgeSeconds, context.CancellationToken);
             var prediction = await predictor.PredictAsync(model, workspace, call, context.CancellationToken);
             call.Announce(prediction, http.Response.Headers);
-            var answer = Answer(request, call, workspace, prediction, features);
+            var answer = Answer(request, call, prediction, features);
             prediction.Answered(call, time);
             return answer;
         }
@@ -52,6 +51,15 @@ internal sealed class InferenceGrpcService(
                 Version = slot.Version.ToString(CultureInfo.InvariantCulture),
                 State = slot.State,
                 Reason = slot.Reason,
+                Decisions =
+                {
+                    (slot.Loaded?.Decisions.Read() ?? []).Select(counted => new ListModelsResponse.Types.Decision
+                    {
+                        Check = counted.Check,
+                        Decision_ = counted.Decision,
+                        Count = counted.Count,
+                    }),
+                },
             });
         }
 
@@ -59,7 +67,7 @@ internal sealed class InferenceGrpcService(
     }
 
     private static PredictResponse Answer(
-        PredictRequest request, Call call, Workspace workspace, Prediction prediction, GetOnlineFeaturesResponse? features)
+        PredictRequest request, Call call, Prediction prediction, LookedUp? features)
     {
         var answer = new PredictResponse
         {
@@ -68,14 +76,16 @@ internal sealed class InferenceGrpcService(
             PredictionId = prediction.Id,
             Variant = call.Variant,
             Outputs = new Table(),
+            Flags = { prediction.Flags },
         };
         foreach (var output in prediction.Outputs) Columns.AddTo(answer.Outputs, output, prediction.Rows);
         if (!request.IncludeFeatures) return answer;
         answer.Features = new Table();
-        foreach (var slot in workspace.Inputs)
+        var inputs = prediction.Workspace.Inputs;
+        for (var i = 0; i < inputs.Length; i++)
         {
-            answer.Features.Columns.Add(Columns.Of(slot));
-            answer.Origins.Add(FeatureOrigins.Of(slot, request.Rows, features));
+            answer.Features.Columns.Add(Columns.Of(inputs[i]));
+            answer.Origins.Add(FeatureOrigins.Of(prediction.Workspace, i, request.Rows, features));
         }
 
         return answer;

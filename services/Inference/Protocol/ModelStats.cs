@@ -1,4 +1,5 @@
 using MlOps.Contracts.OpenInference;
+using MlOps.Inference.Guards;
 using MlOps.Inference.Models;
 
 namespace MlOps.Inference.Protocol;
@@ -9,7 +10,7 @@ namespace MlOps.Inference.Protocol;
 /// </summary>
 internal sealed record ModelStats(
     string Name, string Version, long LastInference, long InferenceCount, long ExecutionCount, ModelStats.Durations InferenceStats,
-    IReadOnlyList<ModelStats.Batch> BatchStats, IReadOnlyList<string> MemoryUsage)
+    IReadOnlyList<ModelStats.Batch> BatchStats, IReadOnlyList<string> MemoryUsage, IEnumerable<DecisionCount> GuardStats)
 {
     public static ModelStats Of(LoadedModel model)
     {
@@ -20,7 +21,7 @@ internal sealed record ModelStats(
                 Duration.Of(totals.Success), Duration.Of(totals.Failure), Duration.Of(totals.Wait),
                 Duration.Of(totals.Preparation), Duration.Of(totals.Computation), Duration.Of(totals.Output),
                 Duration.Of(totals.CacheHit), Duration.Of(totals.CacheMiss)),
-            [.. totals.SharedRuns.Select(run => new Batch(run.Key, Duration.Of(run.Value)))], []);
+            [.. totals.SharedRuns.Select(run => new Batch(run.Key, Duration.Of(run.Value)))], [], model.Decisions.Read());
     }
 
     public ModelStatistics ToMessage() => new()

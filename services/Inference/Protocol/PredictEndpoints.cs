@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Microsoft.ML.OnnxRuntime.Tensors;
-using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Inference.Admission;
 using MlOps.Inference.Models;
@@ -34,7 +33,7 @@ internal static class PredictEndpoints
             var found = lease.Model;
             using var workspace = used = found.RentWorkspace(time.GetTimestamp());
             var request = RowsJson.Read(body.Span);
-            var features = await predictRows.FillAsync(found, workspace, request.Rows, ct);
+            var features = await predictRows.FillAsync(workspace, request.Rows, request.MaxAgeSeconds, ct);
             var prediction = await predictor.PredictAsync(found, workspace, call, ct);
             call.Announce(prediction, http.Response.Headers);
             Write(request, call, workspace, prediction, features);
@@ -49,7 +48,7 @@ internal static class PredictEndpoints
     }
 
     private static void Write(
-        RowsJsonRequest request, Call call, Workspace workspace, Prediction prediction, GetOnlineFeaturesResponse? features)
+        RowsJsonRequest request, Call call, Workspace workspace, Prediction prediction, LookedUp? features)
     {
         using var writer = new Utf8JsonWriter(workspace.Answer, Fast);
         writer.WriteStartObject();
@@ -60,12 +59,13 @@ internal static class PredictEndpoints
         writer.WriteStartArray("predictions"u8);
         for (var row = 0; row < prediction.Rows; row++) PredictionRows.Write(writer, prediction, row);
         writer.WriteEndArray();
-        if (request.IncludeFeatures) WriteFeatures(writer, request, workspace, features);
+        if (prediction.Flags.Count > 0) WriteTexts(writer, "flags"u8, prediction.Flags);
+        if (request.IncludeFeatures) WriteFeatures(writer, request, prediction.Workspace, features);
         writer.WriteEndObject();
     }
 
     private static void WriteFeatures(
-        Utf8JsonWriter writer, RowsJsonRequest request, Workspace workspace, GetOnlineFeaturesResponse? features)
+        Utf8JsonWriter writer, RowsJsonRequest request, Workspace workspace, LookedUp? features)
     {
         writer.WriteStartArray("features"u8);
         for (var row = 0; row < workspace.Rows; row++)
@@ -77,7 +77,7 @@ internal static class PredictEndpoints
 
         writer.WriteEndArray();
         writer.WriteStartArray("origins"u8);
-        foreach (var slot in workspace.Inputs) WriteOrigin(writer, FeatureOrigins.Of(slot, request.Rows, features));
+        for (var i = 0; i < workspace.Inputs.Length; i++) WriteOrigin(writer, FeatureOrigins.Of(workspace, i, request.Rows, features));
         writer.WriteEndArray();
     }
 
@@ -96,12 +96,24 @@ internal static class PredictEndpoints
         writer.WriteStartObject();
         writer.WriteString("name"u8, origin.Name);
         writer.WriteString("source"u8, origin.Source);
-        writer.WriteStartArray("statuses"u8);
-        foreach (var status in origin.Statuses) writer.WriteStringValue(status);
-        writer.WriteEndArray();
-        writer.WriteStartArray("event_time_micros"u8);
-        foreach (var at in origin.EventTimeMicros) writer.WriteNumberValue(at);
-        writer.WriteEndArray();
+        WriteTexts(writer, "statuses"u8, origin.Statuses);
+        WriteIntegers(writer, "event_time_micros"u8, origin.EventTimeMicros);
+        WriteIntegers(writer, "age_micros"u8, origin.AgeMicros);
+        WriteTexts(writer, "fills"u8, origin.Fills);
         writer.WriteEndObject();
+    }
+
+    private static void WriteTexts(Utf8JsonWriter writer, ReadOnlySpan<byte> name, IEnumerable<string> texts)
+    {
+        writer.WriteStartArray(name);
+        foreach (var text in texts) writer.WriteStringValue(text);
+        writer.WriteEndArray();
+    }
+
+    private static void WriteIntegers(Utf8JsonWriter writer, ReadOnlySpan<byte> name, IEnumerable<long> integers)
+    {
+        writer.WriteStartArray(name);
+        foreach (var integer in integers) writer.WriteNumberValue(integer);
+        writer.WriteEndArray();
     }
 }

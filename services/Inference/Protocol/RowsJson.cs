@@ -6,7 +6,7 @@ using MlOps.ServiceDefaults;
 namespace MlOps.Inference.Protocol;
 
 /// <summary>What a predict request by rows asks for.</summary>
-internal readonly record struct RowsJsonRequest(Table Rows, bool IncludeFeatures);
+internal readonly record struct RowsJsonRequest(Table Rows, bool IncludeFeatures, long MaxAgeSeconds);
 
 /// <summary>
 /// Reads rows of named values: <c>{"rows":[{"origin":"ATL","distance":719}],"include_features":false}</c>.
@@ -35,6 +35,7 @@ internal static class RowsJson
     {
         Table? rows = null;
         var includeFeatures = false;
+        var maxAgeSeconds = 0L;
         reader.Read();
         Expect(ref reader, JsonTokenType.StartObject, "the request must be an object");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -54,15 +55,23 @@ internal static class RowsJson
 
                 includeFeatures = reader.GetBoolean();
             }
+            else if (reader.ValueTextEquals("max_age_seconds"u8))
+            {
+                reader.Read();
+                if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out maxAgeSeconds))
+                {
+                    throw Invalid("'max_age_seconds' must be a whole number");
+                }
+            }
             else
             {
-                throw Invalid($"'{reader.GetString()}' is not known; there are 'rows' and 'include_features'");
+                throw Invalid($"'{reader.GetString()}' is not known; there are 'rows', 'include_features' and 'max_age_seconds'");
             }
         }
 
         // Reads on, so that anything behind the object is an error.
         reader.Read();
-        return new RowsJsonRequest(rows ?? throw Invalid("'rows' is missing"), includeFeatures);
+        return new RowsJsonRequest(rows ?? throw Invalid("'rows' is missing"), includeFeatures, maxAgeSeconds);
     }
 
     private static Table ReadRows(ref Utf8JsonReader reader)

@@ -20,7 +20,7 @@ internal sealed class Scoring(
             var found = lease.Model;
             using var workspace = used = found.RentWorkspace(time.GetTimestamp());
             var rows = ScoringJson.Read(body.Span, forms, [.. found.Inputs.Select(i => i.Name)]);
-            await predictRows.FillAsync(found, workspace, rows, ct);
+            await predictRows.FillAsync(workspace, rows, maxAgeSeconds: 0, ct);
             var prediction = await predictor.PredictAsync(found, workspace, call, ct);
             call.Announce(prediction, http.Response.Headers);
             write(workspace, prediction);
