@@ -30,8 +30,15 @@ public sealed class ExplainableTests
             var output = workspace.Outputs[score.Output];
             for (var row = 0; row < Rows; row++)
             {
-                var sum = score.Model.Predict(design.AsSpan(row * parts.Width, parts.Width));
-                var expected = parts.Link == ScoreLink.Logistic ? 1 / (1 + Math.Exp(-sum)) : sum;
+                var encoded = design[(row * parts.Width)..((row + 1) * parts.Width)];
+                double sum = score.Model.Predict(encoded);
+                var expected = parts.Link switch
+                {
+                    ScoreLink.Logistic => 1 / (1 + Math.Exp(-sum)),
+                    ScoreLink.Exponential => Math.Exp(sum),
+                    ScoreLink.Softmax => Math.Exp(sum) / parts.Scores.Sum(other => Math.Exp(other.Model.Predict(encoded))),
+                    _ => sum,
+                };
                 var actual = output.NumberAt((row * (output.Count / Rows)) + score.Column);
                 Assert.True(
                     expected.Equals(actual) || Math.Abs(actual - expected) <= 1e-5 * Math.Max(1, Math.Abs(expected)),

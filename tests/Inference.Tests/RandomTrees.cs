@@ -26,6 +26,37 @@ internal static class RandomTrees
             .Integer("n_targets", 1));
     }
 
+    /// <summary>A TreeEnsembleRegressor of several targets; every leaf has a weight for each.</summary>
+    public static GraphBuilder Targets(this GraphBuilder graph, string input, string output, int features, int targets)
+    {
+        var ensemble = Ensemble(features + 100, trees: 20, depth: 5, features);
+        var leaves = Nodes(ensemble).Where(at => at.Tree.Left[at.Node] < 0)
+            .SelectMany(at => Enumerable.Range(0, targets).Select(target => (at.Id, at.Node, Target: target, Weight: at.Tree.LeafValue[at.Node] * (target + 1)))).ToArray();
+        return graph.Node("TreeEnsembleRegressor", [input], output, GraphBuilder.MachineLearning, NodesOf(ensemble)
+            .Integers("target_treeids", leaves.Select(at => (long)at.Id))
+            .Integers("target_nodeids", leaves.Select(at => (long)at.Node))
+            .Integers("target_ids", leaves.Select(at => (long)at.Target))
+            .Singles("target_weights", leaves.Select(at => at.Weight))
+            .Integer("n_targets", targets));
+    }
+
+    /// <summary>A TreeEnsembleClassifier, each of its trees for one class; of two classes one sum decides.</summary>
+    public static GraphBuilder Classes(
+        this GraphBuilder graph, string input, string label, string scores, int features, int classes, string transform, bool isText)
+    {
+        var ensemble = Ensemble(features + 200, trees: 24, depth: 4, features);
+        var leaves = Nodes(ensemble).Where(at => at.Tree.Left[at.Node] < 0).ToArray();
+        var attributes = NodesOf(ensemble)
+            .Integers("class_treeids", leaves.Select(at => (long)at.Id))
+            .Integers("class_nodeids", leaves.Select(at => (long)at.Node))
+            .Integers("class_ids", leaves.Select(at => classes == 2 ? 0L : at.Id % classes))
+            .Singles("class_weights", leaves.Select(at => at.Tree.LeafValue[at.Node]))
+            .Text("post_transform", transform);
+        if (isText) attributes.Texts("classlabels_strings", Enumerable.Range(0, classes).Select(i => $"klässe {i}"));
+        else attributes.Integers("classlabels_int64s", Enumerable.Range(0, classes).Select(i => 7L * i));
+        return graph.Node("TreeEnsembleClassifier", [input], [label, scores], GraphBuilder.MachineLearning, attributes);
+    }
+
     /// <summary>The attributes regressor and classifier share.</summary>
     public static OnnxAttributes NodesOf(TreeEnsemble ensemble)
     {

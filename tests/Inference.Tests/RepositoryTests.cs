@@ -83,6 +83,27 @@ public sealed class RepositoryTests(InferenceFixture services)
     }
 
     [ServerFact]
+    public async Task Configuration_and_metadata_say_what_computes_a_version_and_what_was_measured()
+    {
+        var sample = SampleModels.Named("trees export");
+        var model = await services.NewModelAsync(sample.Onnx, sample.Signature);
+
+        var config = (await services.Tensors.ModelConfigAsync(new ModelConfigRequest { Name = model })).Config;
+        var metadata = await services.Tensors.ModelMetadataAsync(new ModelMetadataRequest { Name = model });
+        var rest = await GetAsync($"v2/models/{model}/config");
+        var described = await GetAsync($"v2/models/{model}");
+
+        // Which of the two is faster is measured, and so not known here.
+        Assert.Contains(config.Backend, (string[])["trees", "onnxruntime"]);
+        Assert.Equal((config.Backend + "_onnx", config.Backend + "_onnx"), (config.Platform, metadata.Platform));
+        Assert.True(double.Parse(config.Parameters["backend.largest_relative_difference"].StringValue, System.Globalization.CultureInfo.InvariantCulture) <= 1e-6);
+        Assert.True(int.Parse(config.Parameters["backend.compared_rows"].StringValue, System.Globalization.CultureInfo.InvariantCulture) > 256);
+        Assert.Equal(config.Parameters["backend.single_row_speedup"].StringValue, metadata.Properties["backend.single_row_speedup"]);
+        Assert.Equal(config.Parameters["backend.batch_speedup"].StringValue, rest.GetProperty("parameters").GetProperty("backend.batch_speedup").GetProperty("string_value").GetString());
+        Assert.Equal(config.Backend, described.GetProperty("properties").GetProperty("backend").GetString());
+    }
+
+    [ServerFact]
     public async Task An_unloaded_model_is_refused_until_it_is_loaded_again()
     {
         var model = await services.NewModelAsync(Graphs.Times(2), Graphs.TimesSignature);

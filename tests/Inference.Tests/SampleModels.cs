@@ -7,6 +7,8 @@ namespace MlOps.Inference.Tests;
 /// <summary>Graphs of every form that is served in a special way, and some that are not.</summary>
 internal static class SampleModels
 {
+    private static readonly string[] WithoutTrees = ["linear export", "general matrix", "matrix and addend", "no model at all"];
+
     public static IReadOnlyList<SampleModel> All { get; } =
     [
         new("linear export", Graphs.Delay(), Graphs.DelaySignature, IsExplainable: true),
@@ -53,8 +55,30 @@ internal static class SampleModels
             Rows(3).Output("y", OnnxType.Float, 1).Output("r", OnnxType.Float, 3).Trees("x", "s", 3)
                 .Node("Mul", ["s", "s"], "y").Node("Neg", ["x"], "r").Build(),
             Sign([("x", "FP32", 3)], ("y", "FP32", 1), ("r", "FP32", 3))),
+        new("several targets",
+            Rows(5).Targets("x", "y", 5, 3).Output("y", OnnxType.Float, 3).Build(),
+            Sign([("x", "FP32", 5)], ("y", "FP32", 3)), IsExplainable: true),
+        new("two classes",
+            Rows(6).Classes("x", "label", "p", 6, 2, "LOGISTIC", isText: false).Output("label", OnnxType.Int64).Output("p", OnnxType.Float, 2).Build(),
+            Sign([("x", "FP32", 6)], ("label", "INT64", 0), ("p", "FP32", 2)), IsExplainable: true),
+        new("classes with names",
+            Rows(6).Classes("x", "label", "p", 6, 4, "SOFTMAX", isText: true).Output("label", OnnxType.Text).Output("p", OnnxType.Float, 4).Build(),
+            Sign([("x", "FP32", 6)], ("p", "FP32", 4), ("label", "BYTES", 0)), IsExplainable: true),
+        new("more made of names and scores",
+            Rows(6).Classes("x", "l", "s", 6, 3, "NONE", isText: true).Node("Identity", ["l"], "label").Node("Abs", ["s"], "p").Node("Neg", ["x"], "n")
+                .Output("label", OnnxType.Text).Output("p", OnnxType.Float, 3).Output("n", OnnxType.Float, 6).Output("s", OnnxType.Float, 3).Build(),
+            Sign([("x", "FP32", 6)], ("n", "FP32", 6), ("label", "BYTES", 0), ("s", "FP32", 3), ("p", "FP32", 3)), IsExplainable: true),
+        new("more made of numbered labels",
+            Rows(6).Classes("x", "l", "s", 6, 3, "NONE", isText: false).Node("Cast", ["l"], "label", attributes: ToFloat)
+                .Output("label", OnnxType.Float).Build(),
+            Sign([("x", "FP32", 6)], ("label", "FP32", 0))),
+        new("exponential",
+            Rows(4).Trees("x", "s", 4).Output("y", OnnxType.Float, 1).Node("Exp", ["s"], "y").Build(),
+            Sign([("x", "FP32", 4)], ("y", "FP32", 1)), IsExplainable: true),
         new("no model at all", Graphs.Echo((int)OnnxType.Float), Graphs.EchoSignature("FP32")),
     ];
+
+    public static bool HasTrees(SampleModel sample) => !WithoutTrees.Contains(sample.Name);
 
     public static SampleModel Named(string name) => All.Single(sample => sample.Name == name);
 

@@ -10,9 +10,11 @@ internal static class ExplainableReader
 {
     /// <exception cref="NotSupportedException">The graph is more than an encoding, a model and a link; says what.</exception>
     /// <exception cref="InvalidDataException">The graph is broken.</exception>
-    public static Explainable Read(OnnxGraph graph, TensorLayout[] inputs, TensorLayout[] outputs)
+    public static Explainable Read(GraphParts parts)
     {
-        var model = ReadModel(graph);
+        var (inputs, outputs) = (parts.Inputs, parts.Outputs);
+        var graph = parts.Graph ?? throw new InvalidDataException(parts.WhyNoTrees);
+        var model = ReadModel(graph, parts);
         var features = OnnxEncoding.Read(graph, model.Input);
         if (model.Scores.Any(score => score.FeatureCount > features.Count))
         {
@@ -30,11 +32,11 @@ internal static class ExplainableReader
                 model.Link == ScoreLink.Identity ? after.Link : model.Link);
     }
 
-    private static Model ReadModel(OnnxGraph graph)
+    private static Model ReadModel(OnnxGraph graph, GraphParts parts)
     {
-        if (OnnxTrees.Read(graph) is { } trees) return OfTrees(trees);
+        if (parts.Trees is { } trees) return OfTrees(trees);
         if (OnnxLinear.Read(graph) is { } linear) return new Model(linear.Input, linear.Output, linear.Targets, ScoreLink.Identity, 0);
-        throw new NotSupportedException("The graph has neither one node of trees nor one linear one.");
+        throw new NotSupportedException($"The graph has neither one node of trees nor one linear one: {parts.WhyNoTrees}.");
     }
 
     private static Model OfTrees(OnnxTrees trees) => new(

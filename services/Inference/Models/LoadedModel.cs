@@ -43,6 +43,9 @@ internal sealed class LoadedModel(
     /// <summary>What computes it.</summary>
     public IModelBackend Backend { get; } = backend;
 
+    /// <summary>Why that computes it, and what was measured.</summary>
+    public BackendChoice Choice { get; init; } = new(backend.Name, "");
+
     /// <summary>What inputs and answers looked like in training; null: the version was registered without.</summary>
     public ReferenceProfile? Profile { get; init; }
 

@@ -5,9 +5,7 @@ using MlOps.Inference.Guards;
 using MlOps.Inference.Models.Backends;
 using MlOps.Inference.Predictions;
 using MlOps.Inference.Responses;
-using MlOps.Numerics.Onnx;
 using MlOps.Numerics.Profiles;
-using SessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace MlOps.Inference.Models;
 
@@ -32,7 +30,7 @@ internal sealed partial class ModelLoader(
             var content = await artifacts.ReadAsync(entry.ArtifactDigest, ct);
             var profile = await ReadProfileAsync(entry.ProfileDigest, ct);
             var loaded = await Task.Run(() => Open(entry, content, settings.Of(model), profile, time), ct);
-            LogLoaded(model, version, time.GetElapsedTime(started).TotalMilliseconds);
+            LogLoaded(model, version, time.GetElapsedTime(started).TotalMilliseconds, loaded.Choice.Backend, loaded.Choice.Reason);
             return loaded;
         }
         finally
@@ -55,30 +53,24 @@ internal sealed partial class ModelLoader(
         }
     }
 
-    /// <exception cref="InvalidDataException">The file is not the model its signature describes.</exception>
+    /// <exception cref="InvalidDataException">The file is not the model its signature describes, or its backend cannot compute it.</exception>
     internal static LoadedModel Open(
         ModelVersion entry, byte[] content, ModelSettings settings, ReferenceProfile? profile = null, TimeProvider? time = null)
     {
-        using var options = new SessionOptions
-        {
-            // Requests are the parallelism; spinning threads cost ten times the work on a small machine.
-            IntraOpNumThreads = 1,
-            InterOpNumThreads = 1,
-            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
-        };
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-        options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
-        var session = new InferenceSession(content, options);
-        LoadedModel? loaded = null;
+        var session = OnnxSessions.Open(content, settings.Onnx);
+        IModelBackend? backend = null;
         try
         {
             var inputs = LayoutsOf("input", session.InputMetadata, entry.Signature.Inputs, settings.Log.Masked);
             var outputs = LayoutsOf("output", session.OutputMetadata, entry.Signature.Outputs, []);
-            var (explainable, notExplainable) = TakeApart(content, inputs, outputs);
-            loaded = new LoadedModel(
-                entry.Model, entry.Version, entry.FeatureService, settings, new OnnxBackend(entry.Model, session, inputs, outputs), inputs, outputs)
+            var parts = new GraphParts(content, inputs, outputs);
+            var onnx = new OnnxBackend(entry.Model, session, inputs, outputs);
+            backend = onnx;
+            (backend, var choice) = ChooseBackend.Of(entry.Model, settings, parts, onnx, profile, time ?? TimeProvider.System);
+            var (explainable, notExplainable) = TakeApart(parts);
+            var loaded = new LoadedModel(entry.Model, entry.Version, entry.FeatureService, settings, backend, inputs, outputs)
             {
+                Choice = choice,
                 Profile = profile,
                 Explainable = explainable,
                 NotExplainable = notExplainable,
@@ -94,17 +86,17 @@ internal sealed partial class ModelLoader(
         }
         catch
         {
-            if (loaded is null) session.Dispose();
-            else loaded.Release();
+            if (backend is null) session.Dispose();
+            else backend.Dispose();
             throw;
         }
     }
 
-    private static (Explainable? Explainable, string WhyNot) TakeApart(byte[] content, TensorLayout[] inputs, TensorLayout[] outputs)
+    private static (Explainable? Explainable, string WhyNot) TakeApart(GraphParts parts)
     {
         try
         {
-            return (ExplainableReader.Read(new OnnxGraph(content), inputs, outputs), "");
+            return (ExplainableReader.Read(parts), "");
         }
         catch (Exception e) when (e is NotSupportedException or InvalidDataException)
         {
@@ -147,6 +139,6 @@ internal sealed partial class ModelLoader(
 
     public void Dispose() => _turns.Dispose();
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Model {Model} version {Version} is ready after {Milliseconds:0} ms")]
-    private partial void LogLoaded(string model, int version, double milliseconds);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Model {Model} version {Version} is ready after {Milliseconds:0} ms, computed by {Backend}: {Reason}")]
+    private partial void LogLoaded(string model, int version, double milliseconds, string backend, string reason);
 }

@@ -1,5 +1,7 @@
+using System.ComponentModel.DataAnnotations;
 using MlOps.Inference.Batching;
 using MlOps.Inference.Guards;
+using MlOps.Inference.Models.Backends;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
 using MlOps.Inference.Responses;
@@ -12,6 +14,12 @@ namespace MlOps.Inference.Models;
 /// </summary>
 internal sealed record ModelSettings
 {
+    /// <summary>What computes it: Auto, OnnxRuntime or Trees. Default Auto.</summary>
+    [EnumDataType(typeof(BackendKind))]
+    public BackendKind Backend { get; init; } = BackendKind.Auto;
+
+    public OnnxSettings Onnx { get; init; } = new();
+
     public LogSettings Log { get; init; } = new();
 
     public BatchSettings Batching { get; init; } = new();

@@ -41,14 +41,20 @@ internal sealed class ModelSettingsBook
             return settings;
         }
 
+        Check(settings, path, broken);
         foreach (var part in typeof(ModelSettings).GetProperties())
         {
             if (part.GetIndexParameters().Length > 0 || part.GetValue(settings) is not { } value) continue;
-            var results = new List<ValidationResult>();
-            Validator.TryValidateObject(value, new ValidationContext(value), results, validateAllProperties: true);
-            broken.AddRange(results.Select(r => $"{path}:{part.Name}: {r.ErrorMessage}"));
+            Check(value, $"{path}:{part.Name}", broken);
         }
 
         return settings;
+    }
+
+    private static void Check(object value, string path, List<string> broken)
+    {
+        var results = new List<ValidationResult>();
+        Validator.TryValidateObject(value, new ValidationContext(value), results, validateAllProperties: true);
+        broken.AddRange(results.Select(r => $"{path}: {r.ErrorMessage}"));
     }
 }

@@ -31,7 +31,7 @@ internal sealed class OutputSlot(TensorLayout layout)
     /// <summary>
     /// Takes a shape, and answers the memory of its values to be filled; empty for text, which is appended one by one.
     /// </summary>
-    public Span<byte> Begin(ReadOnlySpan<long> shape)
+    public Span<byte> Begin(scoped ReadOnlySpan<long> shape)
     {
         if (Shape.Length != shape.Length) Shape = new long[shape.Length];
         shape.CopyTo(Shape);

@@ -8,11 +8,10 @@ namespace MlOps.Inference.Protocol;
 /// <summary>A model's configuration in Triton's words: whole shapes, nothing batched by the server.</summary>
 internal static class ModelConfiguration
 {
-    private const string Backend = "onnxruntime";
-
     public static ModelConfig Of(LoadedModel model)
     {
-        var config = new ModelConfig { Name = model.Model, Platform = ServerIdentity.Platform, Backend = Backend };
+        var config = new ModelConfig { Name = model.Model, Platform = model.Choice.Platform, Backend = model.Choice.Backend };
+        foreach (var (name, value) in model.Choice.Parameters) config.Parameters[name] = new ModelParameter { StringValue = value };
         foreach (var layout in model.Inputs)
         {
             config.Input.Add(new ModelInput { Name = layout.Name, DataType = TypeOf(layout.Datatype), Dims = { layout.Shape } });
@@ -27,7 +26,8 @@ internal static class ModelConfiguration
     }
 
     public static ConfigAnswer AnswerOf(LoadedModel model) => new(
-        model.Model, ServerIdentity.Platform, Backend, 0, model.Inputs.Select(ConfigTensor.Of), model.Outputs.Select(ConfigTensor.Of));
+        model.Model, model.Choice.Platform, model.Choice.Backend, 0, model.Inputs.Select(ConfigTensor.Of), model.Outputs.Select(ConfigTensor.Of),
+        model.Choice.Parameters.ToDictionary(p => p.Key, p => new ConfigParameter(p.Value)));
 
     private static DataType TypeOf(Datatype datatype) => datatype.Element switch
     {
@@ -48,7 +48,10 @@ internal static class ModelConfiguration
     };
 
     internal sealed record ConfigAnswer(
-        string Name, string Platform, string Backend, int MaxBatchSize, IEnumerable<ConfigTensor> Input, IEnumerable<ConfigTensor> Output);
+        string Name, string Platform, string Backend, int MaxBatchSize, IEnumerable<ConfigTensor> Input, IEnumerable<ConfigTensor> Output,
+        IReadOnlyDictionary<string, ConfigParameter> Parameters);
+
+    internal sealed record ConfigParameter(string StringValue);
 
     internal sealed record ConfigTensor(string Name, string DataType, long[] Dims)
     {

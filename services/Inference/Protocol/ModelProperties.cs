@@ -9,8 +9,9 @@ internal static class ModelProperties
     public static IDictionary<string, string> Of(LoadedModel model)
     {
         var batching = model.Batching;
-        return new Dictionary<string, string>
+        return new Dictionary<string, string>(model.Choice.Parameters)
         {
+            ["backend"] = model.Choice.Backend,
             ["batching"] = batching.MaxRows > 0 ? "on" : "off",
             ["batching.max_rows"] = batching.MaxRows.ToString(CultureInfo.InvariantCulture),
             ["batching.equal"] = batching.MaxRows > 0 ? batching.IsEqual ? "proven" : "not proven" : "",

@@ -33,7 +33,7 @@ internal static class OpenInferenceEndpoints
     {
         using var lease = await host.AcquireAsync(model, version ?? "", ct);
         return new ModelAnswer(
-            model, host.LoadedVersions(model), ServerIdentity.Platform,
+            model, host.LoadedVersions(model), lease.Model.Choice.Platform,
             lease.Model.Inputs.Select(TensorAnswer.Of), lease.Model.Outputs.Select(TensorAnswer.Of),
             ModelProperties.Of(lease.Model));
     }

@@ -36,7 +36,7 @@ internal sealed class OpenInferenceGrpcService(
     {
         using var lease = await host.AcquireAsync(request.Name, request.Version, context.CancellationToken);
         var model = lease.Model;
-        var answer = new ModelMetadataResponse { Name = model.Model, Platform = ServerIdentity.Platform };
+        var answer = new ModelMetadataResponse { Name = model.Model, Platform = model.Choice.Platform };
         answer.Versions.Add(host.LoadedVersions(model.Model));
         answer.Inputs.Add(model.Inputs.Select(Describe));
         answer.Outputs.Add(model.Outputs.Select(Describe));

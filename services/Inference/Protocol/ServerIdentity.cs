@@ -4,7 +4,6 @@ namespace MlOps.Inference.Protocol;
 internal static class ServerIdentity
 {
     public const string Name = "mlops-inference";
-    public const string Platform = "onnxruntime_onnx";
 
     /// <summary>What is served beyond the protocol's core.</summary>
     public static string[] Extensions { get; } = [BinaryTail.Extension, "model_configuration", "model_repository", "statistics"];

@@ -22,7 +22,7 @@ public sealed class PathTests(InferenceFixture services)
     [InlineData("POST", "v2/models/{v}/infer", Infer, "model_name model_version parameters outputs")]
     [InlineData("GET", "v2/models/stats", "", "model_stats")]
     [InlineData("GET", "v2/models/{v}/stats", "", "model_stats")]
-    [InlineData("GET", "v2/models/{v}/config", "", "name platform backend max_batch_size input output")]
+    [InlineData("GET", "v2/models/{v}/config", "", "name platform backend max_batch_size input output parameters")]
     [InlineData("POST", "v2/repository/models/{m}/load", "", "name load")]
     [InlineData("POST", "v2/repository/models/{m}/load", "{}", "name load")]
     [InlineData("POST", "v2/repository/models/{m}/unload", """{"parameters":{"unload_dependents":false}}""", "name unload")]

@@ -8,20 +8,21 @@ namespace MlOps.Inference.Models.Backends;
 internal sealed class OnnxBackend(string model, InferenceSession session, TensorLayout[] inputs, TensorLayout[] outputs)
     : IModelBackend
 {
+    public const string OnnxRuntime = "onnxruntime";
     private readonly string[] _inputNames = [.. inputs.Select(i => i.Name)];
     private readonly string[] _outputNames = [.. outputs.Select(o => o.Name)];
     private readonly RunOptions _options = new();
 
-    public string Name => "onnxruntime";
+    public string Name => OnnxRuntime;
 
     public void Run(ReadOnlySpan<InputSlot> inputs, ReadOnlySpan<OutputSlot> outputs)
     {
         var values = new OrtValue[inputs.Length];
         try
         {
-            for (var i = 0; i < values.Length; i++) values[i] = ValueOf(inputs[i]);
+            for (var i = 0; i < values.Length; i++) values[i] = OrtTensors.Of(inputs[i]);
             using var results = session.Run(_options, _inputNames, values, _outputNames);
-            for (var i = 0; i < outputs.Length; i++) Take(results[i], outputs[i]);
+            for (var i = 0; i < outputs.Length; i++) OrtTensors.Take(results[i], outputs[i]);
         }
         catch (OnnxRuntimeException e)
         {
@@ -31,32 +32,6 @@ internal sealed class OnnxBackend(string model, InferenceSession session, Tensor
         {
             foreach (var value in values) value?.Dispose();
         }
-    }
-
-    private static OrtValue ValueOf(InputSlot slot)
-    {
-        if (!slot.Layout.Datatype.IsText)
-        {
-            return OrtValue.CreateTensorValueWithData(
-                OrtMemoryInfo.DefaultInstance, slot.Layout.Datatype.Element, slot.Shape, slot.Address, slot.Bytes.Length);
-        }
-
-        var texts = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, slot.Shape);
-        for (var i = 0; i < slot.Count; i++) texts.StringTensorSetElementAt(slot.Text(i), i);
-        return texts;
-    }
-
-    private static void Take(OrtValue result, OutputSlot output)
-    {
-        var shape = result.GetTensorTypeAndShape();
-        var values = output.Begin(shape.Shape);
-        if (!output.Layout.Datatype.IsText)
-        {
-            result.GetTensorMutableRawData().CopyTo(values);
-            return;
-        }
-
-        for (var i = 0; i < shape.ElementCount; i++) output.AppendText(result.GetStringElementAsSpan(i));
     }
 
     public void Dispose()

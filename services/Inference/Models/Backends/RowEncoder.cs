@@ -23,7 +23,17 @@ internal sealed class RowEncoder
         foreach (var input in Origins.Select(origin => inputs[origin.Input]).Distinct()) Check(input);
         _batched = Origins[0].Input;
         _columns = [.. ColumnsOf(features, inputs)];
+        HasSteps = features.Any(feature => feature.Steps.Count > 0);
+        IsPlain = inputs[_batched].Datatype.Element == TensorElementType.Float && inputs[_batched].Shape[1] == Width
+            && Origins.Select((origin, place) => origin == new EncodedOrigin(_batched, place)).All(isAsGiven => isAsGiven)
+            && !HasSteps;
     }
+
+    /// <summary>Whether more is done with a value than taking it or looking its category up.</summary>
+    public bool HasSteps { get; }
+
+    /// <summary>Whether the rows are the one float32 input as it is.</summary>
+    public bool IsPlain { get; }
 
     /// <summary>Places of an encoded row.</summary>
     public int Width { get; }
