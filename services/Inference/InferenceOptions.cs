@@ -5,9 +5,19 @@ namespace MlOps.Inference;
 /// <summary>Settings of the section <c>Inference</c>; every one has a working default.</summary>
 internal sealed record InferenceOptions
 {
-    /// <summary>Versions kept in memory, the longest unused go first; those an alias points to are never unloaded and may exceed it. Default 32.</summary>
+    /// <summary>
+    /// Versions kept in memory, the longest unused go first; those an alias points to are never unloaded and may exceed it.
+    /// Default 32.
+    /// </summary>
     [Range(1, 10_000)]
     public int MaxLoadedVersions { get; init; } = 32;
+
+    /// <summary>
+    /// Bytes the loaded versions may take together, by the estimate in docs/inference/models.md, under the same rule as
+    /// their number. Default 0: no such bound.
+    /// </summary>
+    [Range(0L, long.MaxValue)]
+    public long MemoryBudget { get; init; }
 
     /// <summary>Longest time an event of the registry may be lost without effect. Default 30 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]

@@ -1,8 +1,12 @@
+using MlOps.Contracts.Registry.V1;
+using MlOps.Inference.Batching;
 using MlOps.Inference.Models;
 using MlOps.Inference.Models.Backends;
 using MlOps.Inference.Predictions;
 using MlOps.Numerics.Onnx;
+using MlOps.Numerics.Profiles;
 using MlOps.Numerics.Trees;
+using MlOps.ServiceDefaults;
 using MlOps.TestServers;
 
 namespace MlOps.Inference.Tests;
@@ -23,8 +27,8 @@ public sealed class BackendTests
     [MemberData(nameof(Trees))]
     public void The_evaluator_answers_as_ONNX_Runtime_does(string name)
     {
-        using var ours = SampleModels.Named(name).Open(new ModelSettings { Backend = BackendKind.Trees });
-        using var onnx = SampleModels.Named(name).Open(new ModelSettings { Backend = BackendKind.OnnxRuntime });
+        using var ours = SampleModels.Named(name).Open(By(BackendKind.Trees));
+        using var onnx = SampleModels.Named(name).Open(By(BackendKind.OnnxRuntime));
         Assert.Equal(("trees", "onnxruntime"), (ours.Backend.Name, onnx.Backend.Name));
         foreach (var (seed, from, to) in ((int, int, int)[])[(1, 0, Rows), (1, 3, 4), (2, 0, 7), (3, 0, 256), (4, 0, 257)])
         {
@@ -38,7 +42,7 @@ public sealed class BackendTests
     [MemberData(nameof(Trees))]
     public void A_row_has_the_same_answer_alone_and_among_others(string name)
     {
-        using var model = SampleModels.Named(name).Open(new ModelSettings { Backend = BackendKind.Trees });
+        using var model = SampleModels.Named(name).Open(By(BackendKind.Trees));
         using var whole = Run(model, 5, 0, 300);
         for (var row = 0; row < 300; row += 7)
         {
@@ -59,10 +63,10 @@ public sealed class BackendTests
     [MemberData(nameof(Others))]
     public void A_graph_without_trees_stays_with_ONNX_Runtime_and_is_refused_where_the_evaluator_is_asked_for(string name)
     {
-        using var model = SampleModels.Named(name).Open();
+        using var model = SampleModels.Named(name).Open(By(BackendKind.Auto));
 
         Assert.Equal(("onnxruntime", "the graph has no trees"), (model.Backend.Name, model.Choice.Reason));
-        var refused = Assert.Throws<InvalidDataException>(() => SampleModels.Named(name).Open(new ModelSettings { Backend = BackendKind.Trees }));
+        var refused = Assert.Throws<InvalidDataException>(() => SampleModels.Named(name).Open(By(BackendKind.Trees)));
         Assert.Contains("no trees", refused.Message, StringComparison.Ordinal);
     }
 
@@ -76,7 +80,7 @@ public sealed class BackendTests
     [InlineData("more made of names and scores", "rest")]
     public void Only_what_is_of_no_known_form_is_left_to_ONNX_Runtime(string name, string expected)
     {
-        using var model = SampleModels.Named(name).Open(new ModelSettings { Backend = BackendKind.Trees });
+        using var model = SampleModels.Named(name).Open(By(BackendKind.Trees));
 
         Assert.Equal(expected, model.Choice.OnnxRuntimeParts);
         Assert.True(model.Choice.ComparedRows > 256);
@@ -84,10 +88,30 @@ public sealed class BackendTests
     }
 
     [Fact]
+    public void A_graph_that_refuses_the_probes_stays_with_ONNX_Runtime_and_is_warmed_with_rows_of_its_profile()
+    {
+        var onnx = new GraphBuilder("strict").Input("c", OnnxType.Text, 1).Output("y", OnnxType.Float, 1).Constant("shape", -1, 2)
+            .Node("OneHotEncoder", ["c"], "hot", GraphBuilder.MachineLearning, new OnnxAttributes().Texts("cats_strings", ["a", "b"]).Integer("zeros", 0))
+            .Node("Reshape", ["hot", "shape"], "row").Trees("row", "y", 2).Build();
+        var sample = new SampleModel("strict", onnx, new Signature
+        {
+            Inputs = { new TensorSpec { Name = "c", Datatype = "BYTES", Shape = { -1, 1 } } },
+            Outputs = { new TensorSpec { Name = "y", Datatype = "FP32", Shape = { -1, 1 } } },
+        });
+        Assert.Throws<InvalidRequestException>(() => sample.Open(By(BackendKind.Auto)));
+        var profile = new ReferenceProfile { Features = [FeatureProfile.Categorical("c", ["a", "b", "a"])] };
+
+        using var model = ModelLoader.Open(sample.Entry, onnx, By(BackendKind.Auto), profile);
+
+        Assert.Equal("onnxruntime", model.Backend.Name);
+        Assert.Contains("cannot compute this input", model.Choice.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_threshold_off_by_one_bit_and_a_missing_value_on_the_wrong_side_are_noticed()
     {
         var sample = SampleModels.Named("plain rows");
-        using var model = sample.Open(new ModelSettings { Backend = BackendKind.OnnxRuntime });
+        using var model = sample.Open(By(BackendKind.OnnxRuntime));
         var parts = new GraphParts(sample.Onnx, model.Inputs, model.Outputs);
         var trees = parts.Trees!; // The sample has them.
         Assert.Equal(0, DifferenceOf(trees));
@@ -117,7 +141,7 @@ public sealed class BackendTests
     public void The_same_is_noticed_behind_a_front_whose_steps_cannot_be_taken_back_exactly()
     {
         var sample = SampleModels.Named("trees export");
-        using var model = sample.Open(new ModelSettings { Backend = BackendKind.OnnxRuntime });
+        using var model = sample.Open(By(BackendKind.OnnxRuntime));
         var parts = new GraphParts(sample.Onnx, model.Inputs, model.Outputs);
         var trees = parts.Trees!; // The sample has them.
         var first = trees.Targets[0].Trees[0];
@@ -141,7 +165,7 @@ public sealed class BackendTests
     public void Every_threshold_and_its_neighbours_are_among_the_probes()
     {
         var sample = SampleModels.Named("plain rows");
-        using var model = sample.Open();
+        using var model = sample.Open(By(BackendKind.Auto));
         var parts = new GraphParts(sample.Onnx, model.Inputs, model.Outputs);
         var probes = new ProbeRows(model.Inputs, null, parts.Trees, parts.Features);
         var values = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(probes.Edgy(probes.Edges + 256, 1)[0].Bytes).ToArray();
@@ -157,7 +181,7 @@ public sealed class BackendTests
     [Fact]
     public void The_slower_one_is_known_by_the_clock()
     {
-        using var model = SampleModels.Named("plain rows").Open();
+        using var model = SampleModels.Named("plain rows").Open(By(BackendKind.Auto));
         var time = new ManualTimeProvider();
         using var slow = new Clocked(model.Backend, time, 3);
         using var fast = new Clocked(model.Backend, time, 1);
@@ -168,6 +192,8 @@ public sealed class BackendTests
         Assert.Equal(3, single, 0.2);
         Assert.Equal(3, batch, 0.2);
     }
+
+    private static ModelSettings By(BackendKind kind) => new() { Backend = kind, Batching = new BatchSettings { Mode = BatchMode.Off } };
 
     private static Workspace Run(LoadedModel model, int seed, int from, int to)
     {

@@ -10,6 +10,7 @@ internal sealed class FakeRegistry(string storage) : RegistryService.RegistrySer
 {
     private readonly ConcurrentDictionary<string, ModelVersion[]> _models = [];
     private readonly ConcurrentDictionary<(string Model, string Alias), int> _aliases = [];
+    private readonly ConcurrentDictionary<string, byte[]> _artifacts = [];
 
     /// <summary>Runs before each answer.</summary>
     public Func<CancellationToken, Task> Before { get; set; } = _ => Task.CompletedTask;
@@ -17,6 +18,15 @@ internal sealed class FakeRegistry(string storage) : RegistryService.RegistrySer
     public int Lists { get; private set; }
 
     public int Gets { get; private set; }
+
+    public int Downloads { get; private set; }
+
+    /// <summary>What becomes of an artifact on its way.</summary>
+    public Func<byte[], byte[]> OnTheWay { get; set; } = content => content;
+
+    /// <summary>Where the cache keeps an artifact.</summary>
+    public string PathOf(string model, int version) =>
+        Path.Combine(storage, "models", _models[model][version - 1].ArtifactDigest["sha256:".Length..]);
 
     /// <summary>Versions 1 … n of a model that answers its version times x.</summary>
     public void Add(string model, int versions)
@@ -27,6 +37,7 @@ internal sealed class FakeRegistry(string storage) : RegistryService.RegistrySer
             var content = Graphs.Times(version);
             var digest = Convert.ToHexStringLower(SHA256.HashData(content));
             File.WriteAllBytes(Path.Combine(folder, digest), content);
+            _artifacts[$"sha256:{digest}"] = content;
             return new ModelVersion { Model = model, Version = version, ArtifactDigest = $"sha256:{digest}", Signature = Graphs.TimesSignature };
         })];
     }
@@ -59,6 +70,28 @@ internal sealed class FakeRegistry(string storage) : RegistryService.RegistrySer
             () => _models[request.Model].SingleOrDefault(v => v.Version == request.Version)
                 ?? throw new RpcException(new Status(StatusCode.NotFound, "no such version")),
             cancellationToken);
+    }
+
+    public override AsyncServerStreamingCall<DownloadArtifactResponse> DownloadArtifact(
+        DownloadArtifactRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default)
+    {
+        Downloads++;
+        return new AsyncServerStreamingCall<DownloadArtifactResponse>(
+            new OneChunk(OnTheWay(_artifacts[request.Digest])), Task.FromResult<Metadata>([]), () => Status.DefaultSuccess, () => [], () => { });
+    }
+
+    private sealed class OneChunk(byte[] content) : IAsyncStreamReader<DownloadArtifactResponse>
+    {
+        private bool _isRead;
+
+        public DownloadArtifactResponse Current => new() { Chunk = Google.Protobuf.ByteString.CopyFrom(content) };
+
+        public Task<bool> MoveNext(CancellationToken cancellationToken)
+        {
+            var isFirst = !_isRead;
+            _isRead = true;
+            return Task.FromResult(isFirst);
+        }
     }
 
     private AsyncUnaryCall<T> Answer<T>(Func<T> answer, CancellationToken ct)

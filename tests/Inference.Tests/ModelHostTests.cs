@@ -124,6 +124,126 @@ public sealed class ModelHostTests : IDisposable
     }
 
     [Fact]
+    public async Task Versions_stay_within_the_memory_budget_and_none_is_loaded_ahead_again_and_again()
+    {
+        foreach (var i in Enumerable.Range(0, 5)) _registry.Add($"m{i}", 1);
+        // Each takes a little more than a mebibyte.
+        var options = new InferenceOptions { MemoryBudget = 5 << 19 };
+        using var host = new ModelHost(_catalogue, _loader, Options.Create(options), _time, NullLogger<ModelHost>.Instance);
+        await host.RefreshAsync(CancellationToken.None);
+        Assert.True(await host.LoadWantedAsync(CancellationToken.None));
+        Assert.Equal(2, host.Slots.Count());
+        Assert.InRange(host.LoadedBytes, 2 << 20, options.MemoryBudget);
+
+        var gets = _registry.Gets;
+        for (var round = 0; round < 3; round++) Assert.True(await host.LoadWantedAsync(CancellationToken.None));
+        Assert.Equal(gets, _registry.Gets);
+        foreach (var model in (string[])["m0", "m4", "m2", "m4", "m3"])
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(1));
+            using var lease = await host.AcquireAsync(model, "", CancellationToken.None);
+        }
+
+        Assert.Equal(["m3", "m4"], host.Slots.Select(s => s.Model));
+    }
+
+    [Fact]
+    public async Task One_version_is_unloaded_and_loaded_beside_the_others()
+    {
+        _registry.Add("m", 3);
+        _registry.SetAlias("m", "champion", 2);
+        await _host.RefreshAsync(CancellationToken.None);
+        await _host.LoadWantedAsync(CancellationToken.None);
+
+        await _host.UnloadModelAsync("m", "champion", CancellationToken.None);
+        await _host.LoadWantedAsync(CancellationToken.None);
+        Assert.Equal([("m", 3)], Loaded());
+        Assert.Equal("MODEL_UNLOADED", (await RefusedAsync("m", "")).Trailers.GetValue("mlops-code"));
+        Assert.Contains("version 2 is unloaded", (await RefusedAsync("m", "2")).Status.Detail, StringComparison.Ordinal);
+        await AskAsync("m", "3", 3);
+
+        await _host.LoadModelAsync("m", "2", CancellationToken.None);
+        await AskAsync("m", "", 2);
+
+        await _host.UnloadModelAsync("m", "", CancellationToken.None);
+        await _host.LoadModelAsync("m", "3", CancellationToken.None);
+        Assert.Equal([("m", 3)], Loaded());
+        await RefusedAsync("m", "2");
+        await RefusedAsync("m", "1");
+        await Assert.ThrowsAsync<NotFoundException>(() => _host.UnloadModelAsync("m", "4", CancellationToken.None));
+
+        await _host.LoadModelAsync("m", "", CancellationToken.None);
+        await AskAsync("m", "", 2);
+    }
+
+    [Fact]
+    public async Task A_damaged_file_is_fetched_again_and_one_that_comes_damaged_is_refused_while_the_version_before_serves_on()
+    {
+        _registry.Add("m", 1);
+        await File.WriteAllBytesAsync(_registry.PathOf("m", 1), [1, 2, 3]);
+        await _host.RefreshAsync(CancellationToken.None);
+        await AskAsync("m", "", 1);
+        Assert.Equal(1, _registry.Downloads);
+        Assert.True((await File.ReadAllBytesAsync(_registry.PathOf("m", 1))).Length > 3);
+
+        _registry.Add("m", 2);
+        File.Delete(_registry.PathOf("m", 2));
+        _registry.OnTheWay = content => [.. content[..^1], (byte)(content[^1] ^ 1)];
+        await _host.RefreshAsync(CancellationToken.None);
+        Assert.False(await _host.LoadWantedAsync(CancellationToken.None));
+        await AskAsync("m", "", 1);
+        Assert.False(File.Exists(_registry.PathOf("m", 2)));
+        Assert.Contains("The registry sent sha256:", _host.Missing().Single().Reason, StringComparison.Ordinal);
+
+        _registry.OnTheWay = content => content;
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.True(await _host.LoadWantedAsync(CancellationToken.None));
+        await AskAsync("m", "", 2);
+    }
+
+    [Fact]
+    public async Task Newer_versions_under_load_fail_no_request_and_each_answer_is_of_the_version_it_names()
+    {
+        _registry.Add("m", 1);
+        await _host.RefreshAsync(CancellationToken.None);
+        await _host.LoadWantedAsync(CancellationToken.None);
+        using var stop = new CancellationTokenSource();
+        var answered = 0;
+        var callers = Enumerable.Range(0, 3).Select(caller => Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                // Others keep the bound busy, so that versions come and go.
+                using var lease = await _host.AcquireAsync("m", caller == 0 ? "1" : "", CancellationToken.None);
+                using var workspace = lease.Model.RentWorkspace(0);
+                SampleModel.Fill(workspace, caller, answered % 100, (answered % 100) + 2);
+                lease.Model.Backend.Run(workspace.Inputs, workspace.Outputs);
+                for (var row = 0; row < 2; row++)
+                {
+                    var x = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(workspace.Inputs[0].Bytes)[row];
+                    Assert.Equal(x * lease.Model.Version, (float)workspace.Outputs[0].NumberAt(row));
+                }
+
+                Interlocked.Increment(ref answered);
+            }
+        })).ToArray();
+
+        for (var version = 2; version <= 12; version++)
+        {
+            _registry.Add("m", version);
+            await _host.RefreshAsync(CancellationToken.None);
+            Assert.True(await _host.LoadWantedAsync(CancellationToken.None));
+            var before = answered;
+            await SpinAsync(() => answered > before + 20 || callers.Any(c => c.IsCompleted));
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(callers);
+        await AskAsync("m", "", 12);
+        Assert.InRange(_host.Slots.Count(), 1, 2);
+    }
+
+    [Fact]
     public async Task A_newer_version_takes_the_place_of_the_one_that_answers_beyond_the_bound_too()
     {
         foreach (var i in Enumerable.Range(0, 4)) _registry.Add($"m{i}", 1);
@@ -200,6 +320,8 @@ public sealed class ModelHostTests : IDisposable
             }
         }
     }
+
+    private Task<RpcException> RefusedAsync(string model, string selector) => Assert.ThrowsAsync<RpcException>(() => AskAsync(model, selector, 0));
 
     private IEnumerable<(string, int)> Loaded() => _host.Slots.Where(s => s.Loaded is not null).Select(s => (s.Model, s.Version));
 

@@ -130,6 +130,43 @@ public sealed class RepositoryTests(InferenceFixture services)
         Assert.Equal("READY", await StateAsync(model));
     }
 
+    [ServerFact]
+    public async Task One_version_is_loaded_and_unloaded_by_path_and_by_parameter_and_the_replica_says_what_it_has_warm()
+    {
+        var model = await services.NewModelAsync(Graphs.Times(2), Graphs.TimesSignature);
+        await services.RegisterAsync(model, Graphs.Times(3), Graphs.TimesSignature);
+        foreach (var version in (string[])["1", "2"]) Assert.Equal(HttpStatusCode.OK, await LoadAsync(version));
+        Assert.Equal(["1", "2"], await WarmAsync());
+
+        await services.Tensors.RepositoryModelUnloadAsync(new RepositoryModelUnloadRequest { ModelName = model, Parameters = { ["version"] = new() { StringParam = "2" } } });
+        Assert.Equal(["1"], await WarmAsync());
+        await services.Tensors.RepositoryModelLoadAsync(new RepositoryModelLoadRequest { ModelName = model, Parameters = { ["version"] = new() { Int64Param = 2 } } });
+        Assert.Equal(["1", "2"], await WarmAsync());
+        Assert.Equal(HttpStatusCode.OK, (await services.Http.PostJsonAsync($"v2/repository/models/{model}/unload", """{"parameters":{"version":1}}""")).Status);
+        Assert.Equal(["2"], await WarmAsync());
+
+        var refused = await services.Http.PostJsonAsync($"v2/models/{model}/versions/1/infer", Tensor.ToJson(Two));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.Status);
+        Assert.Equal(HttpStatusCode.NotFound, await LoadAsync("9"));
+        Assert.Equal(HttpStatusCode.BadRequest, (await services.Http.PostJsonAsync($"v2/repository/models/{model}/load", """{"parameters":{"version":true}}""")).Status);
+        Assert.Equal(HttpStatusCode.OK, await LoadAsync("1"));
+        Assert.Equal(["1", "2"], await WarmAsync());
+
+        async Task<HttpStatusCode> LoadAsync(string version) =>
+            (await services.Http.PostJsonAsync($"v2/repository/models/{model}/versions/{version}/load", "")).Status;
+
+        async Task<IEnumerable<string?>> WarmAsync()
+        {
+            var warm = await GetAsync("v2/repository/warm");
+            var listed = await services.Entities.ListModelsAsync(new MlOps.Contracts.Inference.V1.ListModelsRequest());
+            Assert.Equal(listed.Replica, warm.GetProperty("replica").GetString());
+            var versions = warm.GetProperty("versions").EnumerateArray().Where(v => v.GetProperty("name").GetString() == model).ToArray();
+            Assert.All(versions, v => Assert.True(v.GetProperty("byte_size").GetInt64() > 0));
+            Assert.Equal(listed.Models.Where(m => m.Name == model && m.State == "READY").Select(m => m.Version), versions.Select(v => v.GetProperty("version").GetString()));
+            return versions.Select(v => v.GetProperty("version").GetString());
+        }
+    }
+
     [ServerTheory]
     [InlineData("v2/repository/models/no-such-model/load", "", HttpStatusCode.NotFound)]
     [InlineData("v2/repository/models/no-such-model/unload", "", HttpStatusCode.NotFound)]

@@ -46,6 +46,9 @@ internal sealed class LoadedModel(
     /// <summary>Why that computes it, and what was measured.</summary>
     public BackendChoice Choice { get; init; } = new(backend.Name, "");
 
+    /// <summary>Bytes of memory it takes, estimated as <see cref="ModelMemory"/> says.</summary>
+    public long Bytes { get; init; }
+
     /// <summary>What inputs and answers looked like in training; null: the version was registered without.</summary>
     public ReferenceProfile? Profile { get; init; }
 

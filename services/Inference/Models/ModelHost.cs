@@ -15,7 +15,8 @@ internal sealed partial class ModelHost(
     ILogger<ModelHost> logger) : IDisposable
 {
     private readonly ConcurrentDictionary<(string Model, int Version), VersionSlot> _slots = [];
-    private readonly ConcurrentDictionary<string, bool> _unloaded = [];
+    private readonly ConcurrentDictionary<(string Model, int Version), bool> _notAhead = [];
+    private readonly UnloadedVersions _unloaded = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _bounding = new();
 
@@ -75,29 +76,43 @@ internal sealed partial class ModelHost(
                 .SelectMany(m => m.Value.Versions.Select(version => (Model: m.Key, Version: version)))
                 .Where(v => !known.Contains(v))
                 .Select(v => new VersionState(
-                    v.Model, v.Version, "UNAVAILABLE", _unloaded.ContainsKey(v.Model) ? "unloaded" : "not loaded")))
+                    v.Model, v.Version, "UNAVAILABLE", _unloaded.Has(v.Model, v.Version) ? "unloaded" : "not loaded")))
             .OrderBy(s => s.Model, StringComparer.Ordinal).ThenBy(s => s.Version);
     }
 
-    /// <summary>Loads what of the model is served, after an unload too.</summary>
-    /// <exception cref="NotFoundException">MODEL_NOT_FOUND.</exception>
+    /// <summary>Loads a version, after an unload too.</summary>
+    /// <param name="model">Name.</param>
+    /// <param name="selector">Number or alias; empty: all that is served of the model.</param>
+    /// <param name="ct">The caller gave up; loads go on.</param>
+    /// <exception cref="NotFoundException">MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND.</exception>
     /// <exception cref="RpcException">Unavailable: a version cannot be loaded, or the registry is away.</exception>
-    public async Task LoadModelAsync(string model, CancellationToken ct)
+    public async Task LoadModelAsync(string model, string selector, CancellationToken ct)
     {
-        await catalogue.FindAsync(model, "", IsLoaded, ct);
+        var version = await FindAsync(model, selector, ct);
+        if (selector.Length > 0)
+        {
+            _unloaded.Remove(model, version);
+            (await LoadForRequestAsync(model, version, ct))?.Dispose();
+            return;
+        }
+
         await catalogue.RefreshAsync(IsLoaded, ct);
-        _unloaded.TryRemove(model, out _);
+        _unloaded.Remove(model, null);
         if (!catalogue.Wanted.TryGetValue(model, out var routes)) return;
-        foreach (var version in routes.Versions) (await LoadForRequestAsync(model, version, ct))?.Dispose();
+        foreach (var served in routes.Versions) (await LoadForRequestAsync(model, served, ct))?.Dispose();
     }
 
-    /// <summary>Lets go of all versions of the model; requests for it are refused until it is loaded again.</summary>
-    /// <exception cref="NotFoundException">MODEL_NOT_FOUND.</exception>
-    public async Task UnloadModelAsync(string model, CancellationToken ct)
+    /// <summary>Lets go of a version; requests for it are refused until it is loaded again.</summary>
+    /// <param name="model">Name.</param>
+    /// <param name="selector">Number or alias, of which the version it means now goes; empty: all of the model, those to come too.</param>
+    /// <param name="ct">The caller gave up.</param>
+    /// <exception cref="NotFoundException">MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND.</exception>
+    public async Task UnloadModelAsync(string model, string selector, CancellationToken ct)
     {
-        await catalogue.FindAsync(model, "", IsLoaded, ct);
-        _unloaded[model] = true;
-        foreach (var slot in _slots.Values.Where(s => s.Model == model)) Unload(slot, "asked for");
+        var version = await FindAsync(model, selector, ct);
+        _unloaded.Add(model, selector.Length > 0 ? version : null);
+        _notAhead.Clear();
+        foreach (var slot in _slots.Values.Where(s => s.Model == model && _unloaded.Has(model, s.Version))) Unload(slot, "asked for");
     }
 
     private async Task<int> FindAsync(string model, string selector, CancellationToken ct)
@@ -114,11 +129,19 @@ internal sealed partial class ModelHost(
 
     public Task RefreshAsync(CancellationToken ct) => catalogue.RefreshAsync(IsLoaded, ct);
 
+    /// <summary>Bytes the loaded versions take, by the estimate of each.</summary>
+    public long LoadedBytes => _slots.Values.Sum(s => s.Bytes);
+
     /// <summary>Loads what aliases point to, then each model's newest version as far as there is room.</summary>
     /// <returns>False when a version could not be loaded.</returns>
     public async Task<bool> LoadWantedAsync(CancellationToken ct)
     {
         var failed = 0;
+        foreach (var (model, version) in _notAhead.Keys.Where(v => catalogue.Wanted.GetValueOrDefault(v.Model)?.Latest != v.Version))
+        {
+            _notAhead.TryRemove((model, version), out _);
+        }
+
         await Task.WhenAll(Wanted().Select(async wanted =>
         {
             try
@@ -149,9 +172,10 @@ internal sealed partial class ModelHost(
         var wanted = Required();
         var taken = _slots.Values.Where(s => s.Loaded is not null || s.IsLoading).Select(s => (s.Model, s.Version)).ToHashSet();
         taken.UnionWith(wanted);
+        if (options.Value.MemoryBudget is > 0 and var budget && LoadedBytes >= budget) return wanted;
         foreach (var (model, routes) in catalogue.Wanted.OrderBy(m => m.Key, StringComparer.Ordinal))
         {
-            if (_unloaded.ContainsKey(model) || taken.Contains((model, routes.Latest))) continue;
+            if (_unloaded.Has(model, routes.Latest) || taken.Contains((model, routes.Latest)) || _notAhead.ContainsKey((model, routes.Latest))) continue;
             if (taken.Count >= options.Value.MaxLoadedVersions) break;
             taken.Add((model, routes.Latest));
             wanted.Add((model, routes.Latest));
@@ -167,11 +191,11 @@ internal sealed partial class ModelHost(
         var served = catalogue.Served;
         foreach (var (model, routes) in catalogue.Wanted)
         {
-            if (_unloaded.ContainsKey(model)) continue;
             foreach (var version in routes.Aliases.Values) required.Add((model, version));
             if (served.TryGetValue(model, out var now) && now.Latest != routes.Latest) required.Add((model, routes.Latest));
         }
 
+        required.RemoveWhere(wanted => _unloaded.Has(wanted.Item1, wanted.Item2));
         return required;
     }
 
@@ -183,9 +207,9 @@ internal sealed partial class ModelHost(
 
     private async Task<ModelLease?> LoadForRequestAsync(string model, int version, CancellationToken ct)
     {
-        if (_unloaded.ContainsKey(model))
+        if (_unloaded.Has(model, version))
         {
-            throw ModelUnavailable.Because("MODEL_UNLOADED", $"Model '{model}' is unloaded; load it to have it served again.");
+            throw ModelUnavailable.Because("MODEL_UNLOADED", $"Model '{model}' version {version} is unloaded; load it to have it served again.");
         }
 
         if (catalogue.Failure is { } failure && version > catalogue.Wanted.GetValueOrDefault(model)?.Latest)
@@ -239,7 +263,7 @@ internal sealed partial class ModelHost(
     // Moves aliases to the version that became ready and unloads the longest unused beyond the bound, never used ones first.
     private void Settle(VersionSlot ready)
     {
-        if (_unloaded.ContainsKey(ready.Model))
+        if (_unloaded.Has(ready.Model, ready.Version))
         {
             Unload(ready, "asked for");
             return;
@@ -251,8 +275,9 @@ internal sealed partial class ModelHost(
 
     private void UnloadSurplus()
     {
-        var surplus = _slots.Values.Count(s => s.Loaded is not null) - options.Value.MaxLoadedVersions;
-        if (surplus <= 0) return;
+        var loaded = _slots.Values.Where(s => s.Loaded is not null).ToList();
+        var (count, bytes) = (loaded.Count, loaded.Sum(s => s.Bytes));
+        if (!IsSurplus(count, bytes)) return;
         var kept = Required();
         foreach (var (model, routes) in catalogue.Served)
         {
@@ -261,12 +286,18 @@ internal sealed partial class ModelHost(
             if (catalogue.Wanted.GetValueOrDefault(model)?.Latest != routes.Latest) kept.Add((model, routes.Latest));
         }
 
-        foreach (var slot in _slots.Values.Where(s => s.Loaded is not null && !s.IsAwaited && !kept.Contains((s.Model, s.Version)))
-                     .OrderBy(s => s.LastUsed).Take(surplus))
+        foreach (var slot in loaded.Where(s => !s.IsAwaited && !kept.Contains((s.Model, s.Version))).OrderBy(s => s.LastUsed))
         {
+            if (!IsSurplus(count, bytes)) return;
+            (count, bytes) = (count - 1, bytes - slot.Bytes);
+            // Loaded ahead where there was no room after all: not again, or each round would.
+            if (slot.LastUsed == LoadedModel.Never) _notAhead[(slot.Model, slot.Version)] = true;
             Unload(slot, "longest unused");
         }
     }
+
+    private bool IsSurplus(int count, long bytes) =>
+        count > options.Value.MaxLoadedVersions || (options.Value.MemoryBudget is > 0 and var budget && bytes > budget);
 
     private void Unload(VersionSlot slot, string reason)
     {

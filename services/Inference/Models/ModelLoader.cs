@@ -16,6 +16,7 @@ internal sealed partial class ModelLoader(
     : IDisposable
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
+    private static readonly (int Rows, int Seed)[] WarmUpRuns = [(1, 0), (1, 1), (1, 2), (16, 3), (64, 4)];
     private readonly SemaphoreSlim _turns = new(2);
 
     public async Task<LoadedModel> LoadAsync(string model, int version, CancellationToken ct)
@@ -71,6 +72,7 @@ internal sealed partial class ModelLoader(
             var loaded = new LoadedModel(entry.Model, entry.Version, entry.FeatureService, settings, backend, inputs, outputs)
             {
                 Choice = choice,
+                Bytes = ModelMemory.Of(content.Length, backend, parts, settings.Onnx),
                 Profile = profile,
                 Explainable = explainable,
                 NotExplainable = notExplainable,
@@ -78,9 +80,7 @@ internal sealed partial class ModelLoader(
                 Guard = InputGuard.Of(inputs, profile, settings.Guard),
                 FeatureRules = FeatureRule.Of(inputs, profile, settings.Features),
             };
-            using var workspace = loaded.RentWorkspace(0);
-            workspace.FillForWarmUp();
-            loaded.Backend.Run(workspace.Inputs, workspace.Outputs);
+            WarmUp(loaded, profile);
             loaded.ShareRuns(time ?? TimeProvider.System);
             return loaded;
         }
@@ -90,6 +90,21 @@ internal sealed partial class ModelLoader(
             else backend.Dispose();
             throw;
         }
+    }
+
+    // With rows as in training, or one of zeros and empty texts where nobody knows: what cannot answer them is not served.
+    private static void WarmUp(LoadedModel loaded, ReferenceProfile? profile)
+    {
+        using var workspace = loaded.RentWorkspace(0);
+        if (profile is null)
+        {
+            workspace.FillForWarmUp();
+            loaded.Backend.Run(workspace.Inputs, workspace.Outputs);
+            return;
+        }
+
+        var rows = new ProbeRows(loaded.Inputs, profile);
+        foreach (var (count, seed) in WarmUpRuns) loaded.Backend.Run(rows.Likely(count, seed), workspace.Outputs);
     }
 
     private static (Explainable? Explainable, string WhyNot) TakeApart(GraphParts parts)

@@ -21,6 +21,9 @@ internal sealed class VersionSlot(string model, int version)
     /// <summary>Timestamp of the last request that asked for it or used it; <see cref="LoadedModel.Never"/>: nobody did.</summary>
     public long LastUsed => Math.Max(Volatile.Read(ref _askedAt), _loaded?.LastUsed ?? LoadedModel.Never);
 
+    /// <summary>Bytes it takes, by its estimate; 0 when it is not loaded.</summary>
+    public long Bytes => _loaded?.Bytes ?? 0;
+
     /// <summary>Whether a request waits for it, so that it must not go before that has it.</summary>
     public bool IsAwaited => Volatile.Read(ref _waiters) > 0;
 

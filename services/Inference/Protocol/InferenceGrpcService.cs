@@ -42,7 +42,7 @@ internal sealed class InferenceGrpcService(
 
     public override Task<ListModelsResponse> ListModels(ListModelsRequest request, ServerCallContext context)
     {
-        var answer = new ListModelsResponse();
+        var answer = new ListModelsResponse { Replica = ServerIdentity.Replica };
         foreach (var slot in host.Slots)
         {
             answer.Models.Add(new ListModelsResponse.Types.Model

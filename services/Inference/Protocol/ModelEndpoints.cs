@@ -22,8 +22,12 @@ internal static class ModelEndpoints
         }
 
         v2.MapPost("/repository/index", IndexAsync).WithSummary("The registry's models and their state here");
-        v2.MapPost("/repository/models/{model}/load", LoadAsync).WithSummary("Loads a model, after an unload too");
-        v2.MapPost("/repository/models/{model}/unload", UnloadAsync).WithSummary("Unloads a model until it is loaded again");
+        v2.MapGet("/repository/warm", (ModelHost host) => TypedResults.Json(WarmAnswer.Of(host), SnakeCase)).WithSummary("What this replica has loaded");
+        foreach (var path in (string[])["/repository/models/{model}", "/repository/models/{model}/versions/{version}"])
+        {
+            v2.MapPost(path + "/load", LoadAsync).WithSummary("Loads a model or one version, after an unload too");
+            v2.MapPost(path + "/unload", UnloadAsync).WithSummary("Unloads a model or one version until it is loaded again");
+        }
     }
 
     private static async Task<IResult> StatsAsync(string? model, string? version, ModelHost host, CancellationToken ct)
@@ -51,18 +55,32 @@ internal static class ModelEndpoints
             s.Model, s.Version.ToString(CultureInfo.InvariantCulture), s.State, s.Reason)));
     }
 
-    private static async Task<LoadAnswer> LoadAsync(string model, HttpContext http, ModelHost host, CancellationToken ct)
+    private static async Task<LoadAnswer> LoadAsync(string model, string? version, HttpContext http, ModelHost host, CancellationToken ct)
     {
-        using (var request = await ReadAsync(http, ct)) ModelRepository.CheckLoad(ParametersOf(request));
-        await host.LoadModelAsync(model, ct);
+        using var request = await ReadAsync(http, ct);
+        ModelRepository.CheckLoad(ParametersOf(request));
+        await host.LoadModelAsync(model, version ?? VersionOf(request), ct);
         return new LoadAnswer(model, true);
     }
 
-    private static async Task<UnloadAnswer> UnloadAsync(string model, HttpContext http, ModelHost host, CancellationToken ct)
+    private static async Task<UnloadAnswer> UnloadAsync(string model, string? version, HttpContext http, ModelHost host, CancellationToken ct)
     {
-        using (var request = await ReadAsync(http, ct)) ParametersOf(request);
-        await host.UnloadModelAsync(model, ct);
+        using var request = await ReadAsync(http, ct);
+        ParametersOf(request);
+        await host.UnloadModelAsync(model, version ?? VersionOf(request), ct);
         return new UnloadAnswer(model, true);
+    }
+
+    private static string VersionOf(JsonDocument? request)
+    {
+        if (request is null || !request.RootElement.TryGetProperty("parameters", out var parameters)
+            || !parameters.TryGetProperty(ModelRepository.VersionParameter, out var version)) return "";
+        return version.ValueKind switch
+        {
+            JsonValueKind.String => version.GetString() ?? "",
+            JsonValueKind.Number => version.GetRawText(),
+            _ => throw ModelRepository.VersionInvalid(),
+        };
     }
 
     // Null: there is no body, which is fine.
@@ -113,6 +131,21 @@ internal static class ModelEndpoints
     internal sealed record StatsAnswer(IEnumerable<ModelStats> ModelStats);
 
     internal sealed record IndexEntry(string Name, string Version, string State, string Reason);
+
+    /// <param name="Replica">The process that answers.</param>
+    /// <param name="Versions">What of it is warm: a request for it waits for nothing.</param>
+    internal sealed record WarmAnswer(string Replica, IEnumerable<WarmVersion> Versions)
+    {
+        public static WarmAnswer Of(ModelHost host) => new(
+            ServerIdentity.Replica,
+            host.Slots.Select(slot => slot.Loaded).OfType<LoadedModel>().Select(v => new WarmVersion(v.Model, v.VersionText, v.Backend.Name, v.Bytes)));
+    }
+
+    /// <param name="Name">Of the model.</param>
+    /// <param name="Version">Its number.</param>
+    /// <param name="Backend">What computes it.</param>
+    /// <param name="ByteSize">Memory it takes, estimated.</param>
+    internal sealed record WarmVersion(string Name, string Version, string Backend, long ByteSize);
 
     internal sealed record LoadAnswer(string Name, bool Load);
 

@@ -10,7 +10,7 @@ namespace MlOps.Inference.Protocol;
 /// </summary>
 internal sealed record ModelStats(
     string Name, string Version, long LastInference, long InferenceCount, long ExecutionCount, ModelStats.Durations InferenceStats,
-    IReadOnlyList<ModelStats.Batch> BatchStats, IReadOnlyList<string> MemoryUsage, IEnumerable<DecisionCount> GuardStats)
+    IReadOnlyList<ModelStats.Batch> BatchStats, IReadOnlyList<ModelStats.Memory> MemoryUsage, IEnumerable<DecisionCount> GuardStats)
 {
     public static ModelStats Of(LoadedModel model)
     {
@@ -21,7 +21,8 @@ internal sealed record ModelStats(
                 Duration.Of(totals.Success), Duration.Of(totals.Failure), Duration.Of(totals.Wait),
                 Duration.Of(totals.Preparation), Duration.Of(totals.Computation), Duration.Of(totals.Output),
                 Duration.Of(totals.CacheHit), Duration.Of(totals.CacheMiss)),
-            [.. totals.SharedRuns.Select(run => new Batch(run.Key, Duration.Of(run.Value)))], [], model.Decisions.Read());
+            [.. totals.SharedRuns.Select(run => new Batch(run.Key, Duration.Of(run.Value)))], [new Memory("CPU", 0, model.Bytes)],
+            model.Decisions.Read());
     }
 
     public ModelStatistics ToMessage() => new()
@@ -43,6 +44,7 @@ internal sealed record ModelStats(
             CacheMiss = InferenceStats.CacheMiss.ToMessage(),
         },
         BatchStats = { BatchStats.Select(batch => batch.ToMessage()) },
+        MemoryUsage = { MemoryUsage.Select(memory => memory.ToMessage()) },
     };
 
     /// <summary>How often, and nanoseconds in all.</summary>
@@ -57,6 +59,12 @@ internal sealed record ModelStats(
     internal sealed record Batch(int BatchSize, Duration ComputeInfer)
     {
         public InferBatchStatistics ToMessage() => new() { BatchSize = (ulong)BatchSize, ComputeInfer = ComputeInfer.ToMessage() };
+    }
+
+    /// <summary>Memory of a kind, estimated.</summary>
+    internal sealed record Memory(string Type, long Id, long ByteSize)
+    {
+        public MemoryUsage ToMessage() => new() { Type = Type, Id = Id, ByteSize = (ulong)ByteSize };
     }
 
     internal sealed record Durations(

@@ -110,7 +110,7 @@ internal sealed class OpenInferenceGrpcService(
     {
         ModelRepository.CheckName(request.RepositoryName);
         ModelRepository.CheckLoad(request.Parameters.Keys);
-        await host.LoadModelAsync(request.ModelName, context.CancellationToken);
+        await host.LoadModelAsync(request.ModelName, ModelRepository.VersionOf(request.Parameters), context.CancellationToken);
         return new RepositoryModelLoadResponse();
     }
 
@@ -118,7 +118,7 @@ internal sealed class OpenInferenceGrpcService(
         RepositoryModelUnloadRequest request, ServerCallContext context)
     {
         ModelRepository.CheckName(request.RepositoryName);
-        await host.UnloadModelAsync(request.ModelName, context.CancellationToken);
+        await host.UnloadModelAsync(request.ModelName, ModelRepository.VersionOf(request.Parameters), context.CancellationToken);
         return new RepositoryModelUnloadResponse();
     }
 

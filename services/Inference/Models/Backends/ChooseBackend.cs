@@ -1,5 +1,6 @@
 using MlOps.Numerics.Profiles;
 using MlOps.Numerics.Trees;
+using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Models.Backends;
 
@@ -38,7 +39,7 @@ internal static class ChooseBackend
             onnx.Dispose();
             return (ours, choice);
         }
-        catch (NotSupportedException e)
+        catch (Exception e) when (e is NotSupportedException or InvalidRequestException)
         {
             ours?.Dispose();
             return Refuse(e.Message);
@@ -66,17 +67,17 @@ internal static class ChooseBackend
             (rows, difference) = (rows + more, Math.Max(difference, kernel));
         }
 
-        var choice = new BackendChoice(TreesBackend.Trees, settings.Backend == BackendKind.Trees ? "asked for" : "measured to be the same and faster")
+        var choice = new BackendChoice(TreesBackend.Trees, settings.Backend == BackendKind.Trees ? "asked for" : "measured to answer the same and faster")
         {
             Instructions = TreeEvaluator.Best.ToString(),
             OnnxRuntimeParts = ours.OnnxRuntimeParts,
             ComparedRows = rows,
             LargestDifference = difference,
         };
-        if (difference > CompareBackends.Tolerance) return choice with { Backend = OnnxBackend.OnnxRuntime, Reason = $"its answers differ by {difference:R} relative" };
+        if (difference > CompareBackends.Tolerance) return choice with { Backend = OnnxBackend.OnnxRuntime, Reason = $"the evaluator's answers differ by {difference:R} relative" };
         if (settings.Backend == BackendKind.Trees) return choice;
         var (single, batch) = comparison.Speedups(time);
         choice = choice with { SingleRowSpeedup = single, BatchSpeedup = batch };
-        return single >= LeastSingleRowSpeedup && batch > 1 ? choice : choice with { Backend = OnnxBackend.OnnxRuntime, Reason = "it was not measured to be faster" };
+        return single >= LeastSingleRowSpeedup && batch > 1 ? choice : choice with { Backend = OnnxBackend.OnnxRuntime, Reason = "the evaluator was not measured to be faster" };
     }
 }

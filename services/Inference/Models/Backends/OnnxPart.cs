@@ -25,6 +25,7 @@ internal sealed class OnnxPart : IDisposable
     public OnnxPart(string model, byte[] content, OnnxSettings settings, TensorLayout[] inputs, params string[] fed)
     {
         _model = model;
+        ContentBytes = content.Length;
         _session = OnnxSessions.Open(content, settings);
         _inputs = [.. _session.InputNames];
         _outputs = [.. _session.OutputNames];
@@ -34,6 +35,9 @@ internal sealed class OnnxPart : IDisposable
     }
 
     public IReadOnlyDictionary<string, NodeMetadata> Outputs => _session.OutputMetadata;
+
+    /// <summary>Size of the graph.</summary>
+    public int ContentBytes { get; }
 
     public bool Takes(string input) => _inputs.Contains(input);
 

@@ -28,6 +28,11 @@ internal sealed class TreesBackend(TreesPlan plan) : IModelBackend
     public string OnnxRuntimeParts =>
         string.Join(' ', new[] { plan.Front is null ? "" : "front", plan.Rest is null ? "" : "rest" }.Where(part => part.Length > 0));
 
+    /// <summary>Bytes of the packed trees and of the parts in ONNX Runtime.</summary>
+    public long BytesWith(OnnxSettings settings) => _scorer.Bytes
+        + (plan.Front is { } front ? ModelMemory.OfGraph(front.ContentBytes, settings) : 0)
+        + (plan.Rest is { } rest ? ModelMemory.OfGraph(rest.ContentBytes, settings) : 0);
+
     public void Run(ReadOnlySpan<InputSlot> inputs, ReadOnlySpan<OutputSlot> outputs)
     {
         if (plan.Front is not null)
