@@ -9,6 +9,7 @@ var servers = ServerSet.AddTo(builder, instance);
 var features = servers.AddDatabase("featuresdb", "features");
 var models = servers.AddDatabase("registrydb", "registry");
 var runs = servers.AddDatabase("trainingdb", "training");
+var work = servers.AddDatabase("inferencedb", "inference");
 var observations = servers.AddDatabase("monitoringdb", "monitoring");
 var traffic = servers.AddDatabase("gatewaydb", "gateway");
 var online = servers.Redis;
@@ -27,7 +28,7 @@ var training = builder.AddService<Projects.Training>("training", instance, crede
     .WithPassiveNativeThreads();
 
 var inference = builder.AddService<Projects.Inference>("inference", instance, credential)
-    .Needs(bus)
+    .Needs(work).Needs(bus)
     .Needs(registry).Needs(featurestore)
     .WithPassiveNativeThreads();
 

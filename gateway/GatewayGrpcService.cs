@@ -19,7 +19,11 @@ internal sealed class GatewayGrpcService(
 
     public override Task<Wire.ListTrafficPoliciesResponse> ListTrafficPolicies(
         Wire.ListTrafficPoliciesRequest request, ServerCallContext context) =>
-        Task.FromResult(new Wire.ListTrafficPoliciesResponse { Policies = { book.Current.Policies.Select(PolicyWire.ToWire) } });
+        Task.FromResult(new Wire.ListTrafficPoliciesResponse
+        {
+            Policies = { book.Current.Policies.Select(PolicyWire.ToWire) },
+            Holdout = new Wire.Holdout { Salt = book.Holdout.Salt, Share = book.Holdout.Share },
+        });
 
     public override async Task<Wire.DeleteTrafficPolicyResponse> DeleteTrafficPolicy(
         Wire.DeleteTrafficPolicyRequest request, ServerCallContext context)

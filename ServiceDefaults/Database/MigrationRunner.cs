@@ -6,31 +6,37 @@ using Npgsql;
 namespace MlOps.ServiceDefaults.Database;
 
 /// <summary>
-/// Before the service starts anything else, its database exists and holds every numbered migration exactly once,
-/// whichever replica comes first.
+/// Sees to it that the database exists and holds every numbered migration exactly once, whichever replica comes first;
+/// as a hosted service, before anything else starts.
 /// </summary>
 internal sealed partial class MigrationRunner(
-    NpgsqlDataSource source, MigrationScripts scripts, TimeProvider time, ILogger<MigrationRunner> logger) : IHostedLifecycleService
+    NpgsqlDataSource source, MigrationScripts scripts, DatabaseState state, TimeProvider time, ILogger<MigrationRunner> logger)
+    : IHostedLifecycleService
 {
     // "MLOPS" as a number: one key for all services, since each has a database of its own.
     private const long AdvisoryLockKey = 0x4D4C4F5053;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    public async Task StartingAsync(CancellationToken cancellationToken)
+    public Task StartingAsync(CancellationToken cancellationToken) => RunAsync(Patience, cancellationToken);
+
+    /// <summary>Migrates, waiting at most this long for a database that is away.</summary>
+    public async Task RunAsync(TimeSpan patience, CancellationToken ct)
     {
         var start = time.GetTimestamp();
         for (var pause = TimeSpan.FromMilliseconds(100); ; pause = Min(pause * 2, TimeSpan.FromSeconds(5)))
         {
             try
             {
-                await CreateDatabaseAsync(cancellationToken);
-                await MigrateAsync(cancellationToken);
+                await CreateDatabaseAsync(ct);
+                await MigrateAsync(ct);
+                state.Migrated();
                 return;
             }
-            catch (NpgsqlException e) when (IsAway(e) && time.GetElapsedTime(start) < Patience)
+            catch (NpgsqlException e) when (
+                IsAway(e) && (patience == Timeout.InfiniteTimeSpan || time.GetElapsedTime(start) < patience))
             {
                 LogWaiting(pause.TotalSeconds, e.Message);
-                await Task.Delay(pause, time, cancellationToken);
+                await Task.Delay(pause, time, ct);
             }
         }
     }

@@ -14,7 +14,9 @@ namespace MlOps.ServiceDefaults.Messaging;
 /// publishes again under the same message id, which the consumers' inbox recognises.
 /// </summary>
 internal sealed partial class OutboxDispatcher(
-    NpgsqlDataSource source, IServiceProvider services, TimeProvider time, ILogger<OutboxDispatcher> logger) : BackgroundService
+    NpgsqlDataSource source, DatabaseState database, IServiceProvider services, TimeProvider time,
+    ILogger<OutboxDispatcher> logger)
+    : BackgroundService
 {
     private const int BatchSize = 100;
 
@@ -29,6 +31,7 @@ internal sealed partial class OutboxDispatcher(
         // A service without a bus has nowhere to publish to.
         if (services.GetService<IBusControl>() is not { } bus) return;
 
+        await database.WaitUntilMigratedAsync(stoppingToken);
         // Until our own queues are bound, the broker would drop what we publish to ourselves.
         await bus.WaitForHealthStatus(BusHealthStatus.Healthy, stoppingToken);
         while (!stoppingToken.IsCancellationRequested)

@@ -74,6 +74,7 @@ internal static class PlatformRoutes
             RouteId = $"{service.Name} rest {path}",
             ClusterId = RestCluster(service),
             Match = new RouteMatch { Path = path },
+            MaxRequestBodySize = path == PlatformService.UploadPath ? -1 : null,
         }));
 
     private static IEnumerable<ClusterConfig> Clusters(
@@ -130,7 +131,7 @@ internal static class PlatformRoutes
     }
 
     private static IEnumerable<string> RestSurface =>
-        ["/docs", "/openapi.json", "/v2", "/v1/models", "/v1/traffic-policies", "/v1/rollouts", "/v1/access", "/v1/{service}/{method}", "/health", "/metrics"];
+        ["/docs", "/openapi.json", "/v2", "/v1/models", "/v1/batch-jobs", "/v1/streams", "/v1/traffic-policies", "/v1/rollouts", "/v1/access", "/v1/{service}/{method}", "/health", "/metrics"];
 
     private static IEnumerable<string> GrpcSurface => PlatformService.All.SelectMany(s => s.GrpcServices).Select(s => s.FullName)
         .Append(Contracts.Gateway.V1.GatewayService.Descriptor.FullName)

@@ -17,12 +17,20 @@ internal sealed record PlatformService(string Name, IReadOnlyList<ServiceDescrip
 {
     public const string Inference = "inference";
 
+    /// <summary>Takes bodies of any size: the service itself has the limit.</summary>
+    public const string UploadPath = "/v1/batch-inputs";
+
     public static IReadOnlyList<PlatformService> All { get; } =
     [
         new("featurestore", In(FeaturesReflection.Descriptor), []),
         new("training", In(TrainingReflection.Descriptor), []),
         new("registry", In(RegistryReflection.Descriptor), []),
-        new(Inference, In(InferenceReflection.Descriptor, GrpcServiceReflection.Descriptor), ["/v2/{**rest}", "/v1/models/{**rest}", "/invocations", "/ping"]),
+        new(
+            Inference, In(InferenceReflection.Descriptor, BatchReflection.Descriptor, StreamsReflection.Descriptor, GrpcServiceReflection.Descriptor),
+            [
+                "/v2/{**rest}", "/v1/models/{**rest}", "/invocations", "/ping",
+                "/v1/batch-jobs/{**rest}", UploadPath, "/v1/batch-schedules/{**rest}", "/v1/streams/{**rest}",
+            ]),
         new("monitoring", In(MonitoringReflection.Descriptor), []),
     ];
 

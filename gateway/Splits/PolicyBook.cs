@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using MlOps.Gateway.Rollouts.Observations;
+using MlOps.Numerics.Assignment;
 using MlOps.ServiceDefaults;
 using Npgsql;
 
@@ -26,6 +27,9 @@ internal sealed class PolicyBook(
 
     /// <summary>Models whose stored policy the policy file's stands before: of the same model, or in the same part of a layer.</summary>
     public IReadOnlyList<string> Overridden => _overridden;
+
+    /// <summary>Who takes part in no experiment: as the policy file says, else the settings.</summary>
+    public Holdout Holdout => _file.Holdout ?? options.Value.Holdout;
 
     /// <exception cref="NotFoundException">TRAFFIC_POLICY_NOT_FOUND.</exception>
     public TrafficPolicy Get(string model) => Current.Find(model)?.Policy ?? throw NotFound(model);
@@ -100,7 +104,7 @@ internal sealed class PolicyBook(
                 return all;
             });
         _overridden = behind;
-        var holdout = _file.Holdout ?? options.Value.Holdout;
+        var holdout = Holdout;
         _current = new PolicySnapshot(revision, inForce.Select(p => new Split(p, counts, holdout, outcomes.Of(p))));
     }
 

@@ -5,18 +5,22 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Inference.Admission;
+using MlOps.Inference.BatchJobs;
 using MlOps.Inference.Guards;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
 using MlOps.Inference.Protocol;
+using MlOps.Inference.Streams;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference;
 
 /// <summary>Puts the service together.</summary>
-internal static class InferenceApplication
+internal static partial class InferenceApplication
 {
+    private const string Database = "inferencedb";
+
     public static WebApplication Build(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
@@ -27,7 +31,14 @@ internal static class InferenceApplication
         builder.AddServiceClient<RegistryService.RegistryServiceClient>("registry");
         builder.AddServiceClient<FeatureStoreService.FeatureStoreServiceClient>("featurestore")
             .ConfigureChannel(channel => channel.ServiceConfig = RetryOnce);
-        AddEvents(builder);
+        var hasDatabase = !string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Database));
+        AddEvents(builder, hasDatabase);
+        if (hasDatabase)
+        {
+            builder.AddOptionalDatabase(Database);
+            builder.AddBatchJobs();
+            builder.AddStreams();
+        }
 
         builder.Services.AddSingleton<InferenceTelemetry>();
         builder.Services.AddSingleton(new ModelSettingsBook(builder.Configuration));
@@ -68,17 +79,24 @@ internal static class InferenceApplication
         ModelEndpoints.Map(app);
         PredictEndpoints.Map(app);
         ScoringEndpoints.Map(app);
+        if (hasDatabase)
+        {
+            app.MapBatchJobs();
+            app.MapStreams();
+        }
+        else LogWithoutDatabase(app.Logger, Database);
         return app;
     }
 
     // Every replica hears every event, on a queue that goes with it.
-    private static void AddEvents(WebApplicationBuilder builder)
+    private static void AddEvents(WebApplicationBuilder builder, bool hasDatabase)
     {
         var queue = $"{builder.Configuration["Bus:Prefix"]}inference-models-{Guid.NewGuid():N}";
         builder.AddBus(
             bus =>
             {
                 bus.AddConsumer<ModelEventsConsumer>().ExcludeFromConfigureEndpoints();
+                if (hasDatabase) bus.AddBatchConsumers(builder.Configuration);
                 // Predictions go on without the broker; their log waits on disk.
                 bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);
             },
@@ -109,4 +127,7 @@ internal static class InferenceApplication
             },
         },
     };
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Batch jobs and streams are off: ConnectionStrings:{Database} is not set")]
+    private static partial void LogWithoutDatabase(ILogger logger, string database);
 }

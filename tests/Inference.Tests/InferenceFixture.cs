@@ -11,6 +11,7 @@ namespace MlOps.Inference.Tests;
 public sealed class InferenceFixture : IAsyncLifetime
 {
     private readonly PostgresDatabase<InferenceFixture> _database = new();
+    private readonly PostgresDatabase<BatchWork> _work = new();
     private readonly BusPrefix<InferenceFixture> _prefix = new();
     private readonly string _root = Directory.CreateTempSubdirectory("inference-").FullName;
     private readonly int _featurePort = FreePorts.Take();
@@ -26,6 +27,9 @@ public sealed class InferenceFixture : IAsyncLifetime
 
     public string BusPrefix => _prefix.Value;
 
+    /// <summary>The service's own database, which its replicas share.</summary>
+    public string WorkDatabase => _work.ConnectionString;
+
     /// <summary>Where the fixture's own service expects the feature store.</summary>
     public int FeaturePort => _featurePort;
 
@@ -40,6 +44,7 @@ public sealed class InferenceFixture : IAsyncLifetime
     public async Task InitializeAsync()
     {
         await _database.InitializeAsync();
+        await _work.InitializeAsync();
         if (!Servers.AreThere) return;
         _registry = await ServiceProcess.StartAsync("Registry", new Dictionary<string, string?>
         {
@@ -62,6 +67,7 @@ public sealed class InferenceFixture : IAsyncLifetime
         if (_inference is not null) await _inference.DisposeAsync();
         if (_registry is not null) await _registry.DisposeAsync();
         await _database.DisposeAsync();
+        await _work.DisposeAsync();
         Directory.Delete(_root, recursive: true);
     }
 
@@ -72,6 +78,8 @@ public sealed class InferenceFixture : IAsyncLifetime
         var environment = new Dictionary<string, string?>
         {
             ["ConnectionStrings__rabbitmq"] = rabbitMq ?? Servers.RabbitMq,
+            // Replicas that share the database share the bus, or events of one would leave on the other's.
+            ["ConnectionStrings__inferencedb"] = prefix is null ? WorkDatabase : null,
             ["Bus__Prefix"] = prefix ?? BusPrefix,
             ["Storage__Folder"] = folder,
             ["services__registry__grpc__0"] = Registry.Grpc.ToString(),
@@ -133,6 +141,9 @@ public sealed class InferenceFixture : IAsyncLifetime
     public async Task SetAliasAsync(string model, string alias, int version) => await Versions.SetAliasAsync(
         new SetAliasRequest { Model = model, Alias = alias, Version = version, Actor = "test", Reason = "test" });
 }
+
+/// <summary>Names the second database.</summary>
+public sealed class BatchWork;
 
 [CollectionDefinition(nameof(InferenceFixture))]
 public sealed class InferenceCollection : ICollectionFixture<InferenceFixture>;

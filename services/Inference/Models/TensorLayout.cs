@@ -17,7 +17,11 @@ internal sealed class TensorLayout
         IsNullable = isNullable;
         IsPersonal = isPersonal;
         IsBatched = shape.Length > 0 && shape[0] == -1;
-        foreach (var size in IsBatched ? shape.AsSpan(1) : shape) IsScalarPerRow &= size is 1 or -1;
+        foreach (var size in IsBatched ? shape.AsSpan(1) : shape)
+        {
+            IsScalarPerRow &= size is 1 or -1;
+            RowWidth *= (int)Math.Clamp(size, 1, int.MaxValue / RowWidth);
+        }
     }
 
     public string Name { get; }
@@ -39,6 +43,9 @@ internal sealed class TensorLayout
 
     /// <summary>One value a row, so that a column of a table fits.</summary>
     public bool IsScalarPerRow { get; } = true;
+
+    /// <summary>Values a row; sizes that vary count as 1.</summary>
+    public int RowWidth { get; } = 1;
 
     /// <summary>Like <c>[-1,1]</c>.</summary>
     public string ShapeText => $"[{string.Join(',', Shape)}]";

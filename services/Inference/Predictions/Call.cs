@@ -5,7 +5,7 @@ using Microsoft.Extensions.Primitives;
 namespace MlOps.Inference.Predictions;
 
 /// <summary>What a request says about itself beside its inputs: the gateway's routing hints and whose request it is.</summary>
-/// <param name="Protocol">"rest" or "grpc".</param>
+/// <param name="Protocol">"rest", "grpc" or "batch".</param>
 /// <param name="VersionHint">Version the gateway chose; empty: none.</param>
 /// <param name="Variant">Arm of the traffic policy; empty: none.</param>
 /// <param name="SubjectHash">Hash of the subject key, never the key itself; empty: none given.</param>
@@ -27,6 +27,16 @@ internal sealed record Call(
     public const string TierHeader = "x-mlops-tier";
     public const string ShadowOfHeader = "x-mlops-shadow-of";
     public const string EventIdHeader = "ce-id";
+
+    /// <summary>False: who calls writes the log's records, under ids of its own.</summary>
+    public bool IsLogged { get; init; } = true;
+
+    /// <summary>False: the version is pinned, whatever its guard finds.</summary>
+    public bool MayFallBack { get; init; } = true;
+
+    /// <summary>The prediction's id where it follows from the request; null: it is a new one.</summary>
+    public Guid? PredictionId { get; init; }
+
     private const int MaxHeaderLength = 255;
     private const int SubjectHashBytes = 16;
 
@@ -66,7 +76,8 @@ internal sealed record Call(
             ? one
             : "";
 
-    private static string HashOf(string subject) => subject.Length == 0
+    /// <summary>What the log has in a subject's place; empty for none.</summary>
+    public static string HashOf(string subject) => subject.Length == 0
         ? ""
         : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(subject)).AsSpan(0, SubjectHashBytes));
 }

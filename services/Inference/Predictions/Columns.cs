@@ -73,6 +73,35 @@ internal static class Columns
         }
     }
 
+    /// <summary>Sets a value there is; false when it is out of the datatype's range.</summary>
+    public static bool TrySetInteger(InputSlot slot, int element, long value)
+    {
+        switch (slot.Layout.Datatype.Element)
+        {
+            case TensorElementType.Int64: slot.Set(element, value); return true;
+            case TensorElementType.Int32 when value == (int)value: slot.Set(element, (int)value); return true;
+            case TensorElementType.Int16 when value == (short)value: slot.Set(element, (short)value); return true;
+            case TensorElementType.Int8 when value == (sbyte)value: slot.Set(element, (sbyte)value); return true;
+            case TensorElementType.UInt64 when value >= 0: slot.Set(element, (ulong)value); return true;
+            case TensorElementType.UInt32 when value == (uint)value: slot.Set(element, (uint)value); return true;
+            case TensorElementType.UInt16 when value == (ushort)value: slot.Set(element, (ushort)value); return true;
+            case TensorElementType.UInt8 when value == (byte)value: slot.Set(element, (byte)value); return true;
+            default: return false;
+        }
+    }
+
+    /// <summary>Sets a value there is, rounded to nearest as the datatype has it.</summary>
+    public static void SetFloating(InputSlot slot, int element, double value)
+    {
+        switch (slot.Layout.Datatype.Element)
+        {
+            case TensorElementType.Float: slot.Set(element, (float)value); break;
+            case TensorElementType.Double: slot.Set(element, value); break;
+            case TensorElementType.BFloat16: slot.Set(element, Tensors.ToBFloat16((float)value)); break;
+            default: slot.Set(element, (System.Half)value); break;
+        }
+    }
+
     public static Column Of(InputSlot slot)
     {
         if (!slot.Layout.Datatype.IsText) return Of(slot.Layout, slot.Layout.Name, slot.Bytes, 0, 1, slot.Count);

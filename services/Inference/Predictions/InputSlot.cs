@@ -119,6 +119,39 @@ internal sealed class InputSlot(TensorLayout layout)
     /// <summary>Room for the next <paramref name="elements"/> values of a datatype with a fixed size.</summary>
     public Span<byte> Reserve(int elements) => _values.Reserve(elements);
 
+    /// <summary>
+    /// Begins to be filled row by row: of a datatype with a fixed size there are <paramref name="capacity"/> rows of
+    /// undefined values to be set, of text none.
+    /// </summary>
+    public void BeginRows(int capacity)
+    {
+        IsGiven = true;
+        _values.Truncate(0);
+        if (!layout.Datatype.IsText) _values.Reserve(capacity * layout.RowWidth);
+    }
+
+    /// <summary>Writes over a value there is.</summary>
+    public void Set<T>(int element, T value) where T : unmanaged => _values.Set(element, value);
+
+    /// <summary>Writes over values there are, as their bytes.</summary>
+    public void Set(int offset, ReadOnlySpan<byte> values) => _values.Set(offset, values);
+
+    /// <summary>Keeps the first values only.</summary>
+    public void Truncate(int elements) => _values.Truncate(elements);
+
+    /// <summary>Takes the first rows of those begun, and their shape.</summary>
+    public void EndRows(int rows)
+    {
+        _values.Truncate(rows * layout.RowWidth);
+        if (_shape.Length != layout.Shape.Length) _shape = new long[layout.Shape.Length];
+        for (var i = 1; i < _shape.Length; i++) _shape[i] = Math.Max(1, layout.Shape[i]);
+        _shape[0] = rows;
+        Expected = rows * layout.RowWidth;
+    }
+
+    /// <summary>Takes out rows; <see cref="EndRows"/> follows.</summary>
+    public void RemoveRows(ReadOnlySpan<bool> isBad) => _values.RemoveRows(isBad, layout.RowWidth);
+
     public void Append<T>(T value) where T : unmanaged => MemoryMarshal.Write(Reserve(1), value);
 
     /// <summary>The next text; false when it is not UTF-8.</summary>

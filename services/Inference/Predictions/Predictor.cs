@@ -30,7 +30,7 @@ internal sealed class Predictor(
         ct.ThrowIfCancellationRequested();
         CheckSize(workspace.StandIn?.Workspace ?? workspace);
         if (workspace.StandIn is { } standIn) return AnswerInPlaceOfAsync(workspace, standIn, call, ct);
-        return model.Guard?.Check(workspace, mayFallBack: true) == true
+        return model.Guard?.Check(workspace, call.MayFallBack) == true
             ? FallBackAsync(model, workspace, call, ct)
             : AnswerAsync(model, workspace, call, ct);
     }
@@ -106,8 +106,8 @@ internal sealed class Predictor(
     {
         if (source != AnswerSource.Cache) model.Cache?.Keep(workspace);
         var now = time.GetUtcNow();
-        var id = ids.New(now);
-        logbook.AddAnswer(workspace, call, id, now);
+        var id = call.PredictionId ?? ids.New(now);
+        if (call.IsLogged) logbook.AddAnswer(workspace, call, id, now);
         telemetry.CountAnswer(model, call);
         return new Prediction(workspace, id.ToString("N"))
         {

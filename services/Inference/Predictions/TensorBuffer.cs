@@ -54,6 +54,45 @@ internal sealed class TensorBuffer(int elementSize)
         return _bytes.AsSpan(start, _ends[element] - start);
     }
 
+    /// <summary>Writes over a value there is.</summary>
+    public void Set<T>(int element, T value) where T : unmanaged =>
+        MemoryMarshal.Write(_bytes.AsSpan(element * elementSize, elementSize), value);
+
+    /// <summary>Writes over values there are, as their bytes.</summary>
+    public void Set(int offset, ReadOnlySpan<byte> values) => values.CopyTo(_bytes.AsSpan(offset, values.Length));
+
+    /// <summary>Keeps the first values; the memory stays.</summary>
+    public void Truncate(int elements)
+    {
+        Count = elements;
+        _length = elementSize > 0 ? elements * elementSize : elements == 0 ? 0 : _ends[elements - 1];
+    }
+
+    /// <summary>Takes out rows of so many values each; the others move up.</summary>
+    public void RemoveRows(ReadOnlySpan<bool> isBad, int width)
+    {
+        var (kept, length) = (0, 0);
+        for (var (row, start) = (0, 0); row < isBad.Length; row++)
+        {
+            var end = elementSize > 0 ? (row + 1) * width * elementSize : _ends[((row + 1) * width) - 1];
+            if (!isBad[row])
+            {
+                _bytes.AsSpan(start, end - start).CopyTo(_bytes.AsSpan(length));
+                for (var at = 0; elementSize == 0 && at < width; at++)
+                {
+                    _ends[kept + at] = length + _ends[(row * width) + at] - start;
+                }
+
+                kept += width;
+                length += end - start;
+            }
+
+            start = end;
+        }
+
+        (Count, _length) = (kept, length);
+    }
+
     private void Grow(int bytes)
     {
         var needed = checked(_length + bytes);
