@@ -25,6 +25,8 @@ switch (args)
     case ["onnx", var rest, var grpc, var model]:
         await OnnxServer.RunAsync(int.Parse(rest, CultureInfo.InvariantCulture), int.Parse(grpc, CultureInfo.InvariantCulture), model);
         return 0;
+    case ["serving", "--soak", var minutes] when int.TryParse(minutes, CultureInfo.InvariantCulture, out var length) && length > 0:
+        return await RunAsync(() => ServingBench.SoakAsync(length, stop.Token));
     case ["hold"]:
         await ServingBench.HoldAsync(stop.Token);
         return 0;
@@ -43,6 +45,7 @@ if (args is ["--help"] or ["-h"] || args.Any(name => !benches.ContainsKey(name))
 {
     Console.WriteLine($"""
         usage: ./mlops bench [{string.Join(" | ", benches.Keys)}]
+               ./mlops bench serving --soak MINUTES
 
         Measures a running platform that has run the demo (./mlops demo --keep), beside bare peers in the same run;
         trees, shap and rollouts need no platform, shap needs libxgboost0.
@@ -54,14 +57,22 @@ if (args is ["--help"] or ["-h"] || args.Any(name => !benches.ContainsKey(name))
     return args is ["--help"] or ["-h"] ? 0 : 2;
 }
 
-try
+return await RunAsync(async () =>
 {
     foreach (var name in args.Length == 0 ? [.. benches.Keys] : args) await benches[name]();
-    return 0;
-}
-catch (Exception e) when (e is HttpRequestException or Grpc.Core.RpcException or BenchException)
+});
+
+async Task<int> RunAsync(Func<Task> bench)
 {
-    Console.Error.WriteLine($"✗ {e.Message}");
-    if (args is not ["trees" or "shap" or "rollouts" or "serving"]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
-    return 1;
+    try
+    {
+        await bench();
+        return 0;
+    }
+    catch (Exception e) when (e is HttpRequestException or Grpc.Core.RpcException or BenchException)
+    {
+        Console.Error.WriteLine($"✗ {e.Message}");
+        if (args is not ["trees" or "shap" or "rollouts" or "serving", ..]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
+        return 1;
+    }
 }

@@ -39,6 +39,8 @@ internal sealed class ServerSet : IAsyncDisposable
         environment["Storage__Folder"] = Path.Combine(_folder, $"inference-{grpc}");
         environment["services__registry__grpc__0"] = $"http://127.0.0.1:{_registryPort}";
         environment["services__featurestore__grpc__0"] = "http://127.0.0.1:9";
+        // Nobody is refused: h2load would count a refusal as an answer.
+        environment["Inference__Admission__MinConcurrency"] = "1000";
         foreach (var (key, value) in settings) environment[key] = value;
         var process = await StartAsync(start, grpc, ct);
         await AwaitModelAsync(new Uri($"http://127.0.0.1:{rest}/v2/models/{ServedModel.Name}/ready"), ct);

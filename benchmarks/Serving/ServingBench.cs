@@ -25,7 +25,41 @@ internal static class ServingBench
         var ours = await servers.StartInferenceAsync("Inference", ct);
         var bare = await servers.StartOnnxAsync(ct);
         await CompareWithBareAsync(servers, ours, bare, ct);
+        await CompareWithoutLogAsync(servers, ours, ct);
         await CompareWithPythonAsync(servers, ours, bare, ct);
+    }
+
+    /// <summary>Full load for that long: what Inference has resident after the first minute, and from then on.</summary>
+    /// <exception cref="BenchException">It grew by more than a tenth.</exception>
+    public static async Task SoakAsync(int minutes, CancellationToken ct)
+    {
+        await using var servers = new ServerSet();
+        var ours = await servers.StartInferenceAsync("Inference", ct);
+        await CheckAsync(ours, servers.Model, servers.Model.Row, ct);
+        var framed = ServedRequest.Framed(servers.Model.Row);
+        var (first, most) = (0L, 0L);
+        Console.WriteLine($"\nOne row, gRPC, {InFlight} in flight over {Connections} connections, {minutes} minutes");
+        for (var minute = 1; minute <= minutes; minute++)
+        {
+            var rate = (await HttpLoad.GrpcAsync(ours, framed, Connections, InFlight / Connections, ct, TimeSpan.FromMinutes(1))).PerSecond;
+            var resident = ProcessCost.ResidentBytesOf(ours.Process);
+            if (minute == 1) first = resident;
+            most = Math.Max(most, resident);
+            Console.WriteLine($"  minute {minute,3}: {rate,9:N0} requests/s, {resident / 1048576.0,7:N1} MiB resident, {(double)resident / first:0.00} of the first minute's");
+        }
+
+        if (most > first * 1.1) throw new BenchException($"Resident memory grew by {(double)most / first:0.00} after the first minute.");
+    }
+
+    private static async Task CompareWithoutLogAsync(ServerSet servers, Server ours, CancellationToken ct)
+    {
+        var row = servers.Model.Row;
+        var silent = await servers.StartInferenceAsync("Inference, log off", ct, ("Inference__Defaults__Log__Rate", "0"));
+        await CheckAsync(silent, servers.Model, row, ct);
+        var framed = ServedRequest.Framed(row);
+        await MeasureAsync(
+            $"Prediction log on beside off, gRPC, {InFlight} in flight over {Connections} connections", [silent, ours],
+            server => HttpLoad.GrpcAsync(server, framed, Connections, InFlight / Connections, ct));
     }
 
     /// <summary>Starts the two .NET servers and says where they are: for a profiler, or load by hand.</summary>

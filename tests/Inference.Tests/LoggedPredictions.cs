@@ -21,18 +21,20 @@ internal sealed class LoggedPredictions(IBusControl bus) : IAsyncDisposable
     /// <summary>Ids of all records, one for each time it is in the log.</summary>
     public IReadOnlyList<string> Ids => [.. Records.Select(r => Convert.ToHexStringLower(r.PredictionId.Span))];
 
-    public static async Task<LoggedPredictions> ListenAsync(string prefix)
+    /// <param name="prefix">Of the bus.</param>
+    /// <param name="broker">One that may die, so that its queue must not; null: the shared one.</param>
+    public static async Task<LoggedPredictions> ListenAsync(string prefix, string? broker = null)
     {
         LoggedPredictions? log = null;
         var bus = Bus.Factory.CreateUsingRabbitMq(rabbit =>
         {
-            rabbit.Host(new Uri(Servers.RabbitMq));
+            rabbit.Host(new Uri(broker ?? Servers.RabbitMq));
             rabbit.MessageTopology.SetEntityNameFormatter(
                 new PrefixEntityNameFormatter(rabbit.MessageTopology.EntityNameFormatter, prefix));
             rabbit.ReceiveEndpoint($"{prefix}log-{Guid.NewGuid():N}", endpoint =>
             {
-                endpoint.AutoDelete = true;
-                endpoint.Durable = false;
+                endpoint.AutoDelete = broker is null;
+                endpoint.Durable = broker is not null;
                 endpoint.Handler<PredictionsLogged>(context =>
                 {
                     // Set before the bus starts.

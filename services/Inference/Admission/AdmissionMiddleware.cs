@@ -11,11 +11,30 @@ internal sealed class AdmissionMiddleware(RequestDelegate next, RequestGate gate
         return gate.TryEnter(Call.TierOf(http.Request)) ? GoOnAsync(http) : Overload.RefuseAsync(http, problems);
     }
 
-    private async Task GoOnAsync(HttpContext http)
+    // Most requests are over when this returns: those need no state machine.
+    private Task GoOnAsync(HttpContext http)
+    {
+        Task rest;
+        try
+        {
+            rest = next(http);
+        }
+        catch
+        {
+            gate.Leave();
+            throw;
+        }
+
+        if (!rest.IsCompleted) return LeaveAfterAsync(rest);
+        gate.Leave();
+        return rest;
+    }
+
+    private async Task LeaveAfterAsync(Task rest)
     {
         try
         {
-            await next(http);
+            await rest;
         }
         finally
         {

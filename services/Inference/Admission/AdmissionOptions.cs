@@ -18,8 +18,8 @@ internal sealed record AdmissionOptions
 
     /// <summary>
     /// Fewest that are let in however long the line is, so that a replica that is slow for other reasons, just started or short
-    /// of processors, does not refuse the few there are. Default 64; never more than the most.
+    /// of processors, does not refuse the few there are. Default 128; never more than the most.
     /// </summary>
     [Range(1, 1_000_000)]
-    public int MinConcurrency { get; init; } = 64;
+    public int MinConcurrency { get; init; } = 128;
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Compression;
 using MassTransit;
 using MlOps.Contracts.Events;
@@ -11,6 +12,9 @@ namespace MlOps.Inference.PredictionLog;
 internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimeProvider time, ILogger<JournalPublisher> logger)
     : BackgroundService
 {
+    // Those of CompressionLevel.Fastest.
+    private const int FastestQuality = 1;
+    private const int Window = 22;
     private static readonly TimeSpan PublishTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
@@ -77,23 +81,44 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
 
     private async Task PublishAsync(JournalSegment segment, CancellationToken ct)
     {
-        var records = Compress(await File.ReadAllBytesAsync(segment.Path, ct));
+        // Of the sizes of segments, arrays of their own would keep the collector busy with the oldest generation.
+        var records = ArrayPool<byte>.Shared.Rent((int)segment.Bytes);
+        var compressed = ArrayPool<byte>.Shared.Rent(BrotliEncoder.GetMaxCompressedLength((int)segment.Bytes));
+        var length = await ReadAsync(segment, records, ct);
+        await PublishAsync(segment.Id, compressed.AsMemory(0, Compress(records.AsSpan(0, length), compressed)), ct);
+        // Not after a failure: the bus may still read them.
+        ArrayPool<byte>.Shared.Return(records);
+        ArrayPool<byte>.Shared.Return(compressed);
+    }
+
+    private async Task PublishAsync(Guid batch, ReadOnlyMemory<byte> records, CancellationToken ct)
+    {
         using var timeout = new CancellationTokenSource(PublishTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
-        await bus.Publish(new PredictionsLogged(segment.Id, records, PredictionsLogged.Brotli), context =>
+        await bus.Publish(new PredictionsLogged(batch, records, PredictionsLogged.Brotli), context =>
         {
-            context.MessageId = segment.Id;
+            context.MessageId = batch;
             // Without this the broker confirms, and throws away, what no queue wants yet.
             if (context.TryGetPayload(out RabbitMqSendContext? rabbit)) rabbit.Mandatory = true;
         }, either.Token).WaitAsync(either.Token);
     }
 
     // Records repeat their model's names: a fifth is left, for less time than the base64 of the message takes on the rest.
-    private static ReadOnlyMemory<byte> Compress(byte[] records)
+    private static int Compress(ReadOnlySpan<byte> records, Span<byte> compressed) =>
+        BrotliEncoder.TryCompress(records, compressed, out var length, FastestQuality, Window)
+            ? length
+            : throw new InvalidOperationException("Brotli's own bound on its output is too low.");
+
+    private static async Task<int> ReadAsync(JournalSegment segment, byte[] into, CancellationToken ct)
     {
-        using var compressed = new MemoryStream(records.Length / 4);
-        using (var to = new BrotliStream(compressed, CompressionLevel.Fastest, leaveOpen: true)) to.Write(records);
-        return compressed.GetBuffer().AsMemory(0, (int)compressed.Length);
+        using var file = File.OpenHandle(segment.Path, options: FileOptions.Asynchronous);
+        var length = 0;
+        while (length < segment.Bytes && await RandomAccess.ReadAsync(file, into.AsMemory(length, (int)segment.Bytes - length), length, ct) is > 0 and var read)
+        {
+            length += read;
+        }
+
+        return length;
     }
 
     [LoggerMessage(
