@@ -30,6 +30,7 @@ var training = builder.AddService<Projects.Training>("training", instance, crede
 var inference = builder.AddService<Projects.Inference>("inference", instance, credential)
     .Needs(work).Needs(bus)
     .Needs(registry).Needs(featurestore)
+    .AsksForPolicies(instance)
     .WithPassiveNativeThreads();
 
 var monitoring = builder.AddService<Projects.Monitoring>("monitoring", instance, credential)

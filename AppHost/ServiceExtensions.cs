@@ -61,6 +61,17 @@ internal static class ServiceExtensions
         return gateway;
     }
 
+    /// <summary>
+    /// Streams are split as the gateway splits. It starts after the service, so that this is no <c>Needs</c>. A platform that is
+    /// open to more than this machine asks for a key and may show a certificate: there the address and the key are its operator's
+    /// to give.
+    /// </summary>
+    public static IResourceBuilder<ProjectResource> AsksForPolicies(this IResourceBuilder<ProjectResource> service, Instance instance)
+    {
+        string address = $"http://127.0.0.1:{instance.GrpcPort}";
+        return instance.IsClosed || instance.Tls.IsWanted ? service : service.WithEnvironment("services__gateway__grpc__0", address);
+    }
+
     /// <summary>The service is told how to reach the other and starts after it.</summary>
     public static IResourceBuilder<ProjectResource> Needs(
         this IResourceBuilder<ProjectResource> service,

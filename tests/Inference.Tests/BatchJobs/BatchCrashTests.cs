@@ -1,4 +1,5 @@
 using MlOps.Contracts.Inference.V1;
+using MlOps.ServiceDefaults;
 using MlOps.TestServers;
 
 namespace MlOps.Inference.Tests.BatchJobs;
@@ -89,6 +90,23 @@ public sealed class BatchCrashTests(InferenceFixture services)
         var after = await client.GetAsync(job.JobId);
         Assert.True(after.PartitionsScored < after.Partitions);
         Assert.Equal(BatchJob.Types.State.Cancelled, after.State);
+    }
+
+    [ServerFact]
+    public async Task A_partition_that_five_workers_died_over_fails_its_job()
+    {
+        await using var replicas = await BatchReplicas.StartAsync(services);
+        var idle = await replicas.AddAsync(16_000, null, ("Inference__Batch__ConcurrentPartitions", "0"));
+        var client = replicas.ClientOf(idle);
+        var job = await client.CreateAsync(await SpecAsync(client, rows: 10));
+        await Eventually.Async(async () => (await client.GetAsync(job.JobId)).State == BatchJob.Types.State.Running, Deadline);
+        await replicas.Database.DataSource.ExecuteAsync("update batch_partition set attempts = 5, state = 'running'", [], CancellationToken.None);
+
+        await replicas.AddAsync();
+
+        var ended = await client.EndAsync(job.JobId);
+        Assert.Equal(BatchJob.Types.State.Failed, ended.State);
+        Assert.Contains("Partition 1 was given up: 5 workers died over it", ended.Failure, StringComparison.Ordinal);
     }
 
     [ServerFact]
