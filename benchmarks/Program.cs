@@ -39,6 +39,7 @@ var benches = new Dictionary<string, Func<Task>>
     ["serving"] = () => ServingBench.RunAsync(stop.Token),
     ["trees"] = () => TreesBench.RunAsync(stop.Token),
     ["rollouts"] = () => RolloutsBench.RunAsync(stop.Token),
+    ["batch"] = () => BatchBench.RunAsync(stop.Token),
     ["shap"] = () => ShapBench.RunAsync(stop.Token),
 };
 if (args is ["--help"] or ["-h"] || args.Any(name => !benches.ContainsKey(name)))
@@ -48,7 +49,7 @@ if (args is ["--help"] or ["-h"] || args.Any(name => !benches.ContainsKey(name))
                ./mlops bench serving --soak MINUTES
 
         Measures a running platform that has run the demo (./mlops demo --keep), beside bare peers in the same run;
-        trees, shap and rollouts need no platform, shap needs libxgboost0.
+        trees, shap, rollouts, serving and batch need no platform, shap needs libxgboost0.
         Every answer is checked before anything is timed. What counts is the ratio, not the time.
           MLOPS_REST, MLOPS_GRPC       addresses of the gateway
           MLOPS_BENCH_SECONDS          length of each measurement (default 5)
@@ -72,7 +73,7 @@ async Task<int> RunAsync(Func<Task> bench)
     catch (Exception e) when (e is HttpRequestException or Grpc.Core.RpcException or BenchException)
     {
         Console.Error.WriteLine($"✗ {e.Message}");
-        if (args is not ["trees" or "shap" or "rollouts" or "serving", ..]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
+        if (args is not ["trees" or "shap" or "rollouts" or "serving" or "batch", ..]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
         return 1;
     }
 }

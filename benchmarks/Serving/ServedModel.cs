@@ -60,6 +60,8 @@ internal sealed class ServedModel
         version = new[] { 1, 7, 4 },
     });
 
+    public TreeEnsemble Ensemble => _ensemble;
+
     public float[] Predict(ReadOnlySpan<float> rows)
     {
         var predictions = new float[rows.Length / Features];
