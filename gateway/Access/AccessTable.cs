@@ -66,11 +66,16 @@ internal static class AccessTable
         Reads("GET /v1/models/{model}", Right.Predict),
         Reads("POST /v1/models/{model}:predict", Right.Predict),
         Reads("POST /v1/models/{model}/versions/{version}:predict", Right.Predict),
+        Reads("POST /v1/models/{model}:explain", Right.Predict),
+        Reads("POST /v1/models/{model}/versions/{version}:explain", Right.Predict),
         Reads("POST /v1/models/{model}/predict", Right.Predict),
         Reads("POST /v1/models/{model}/versions/{version}/predict", Right.Predict),
+        Reads("POST /v1/models/{model}/explain", Right.Predict),
+        Reads("POST /v1/models/{model}/versions/{version}/explain", Right.Predict),
         Public("GET /ping"),
         Reads("POST /invocations", Right.Predict) with { About = About.Model },
         Reads("/mlops.inference.v1.InferenceService/Predict", Right.Predict, "model"),
+        Reads("/mlops.inference.v1.InferenceService/Explain", Right.Predict, "model"),
         Reads("/mlops.inference.v1.InferenceService/ListModels", Right.Read),
 
         // Batch scoring. Over REST a job names its model in the body, so that the right must be granted for all of them.

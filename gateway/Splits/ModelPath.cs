@@ -25,6 +25,10 @@ internal static class ModelPath
         return model.Length > 0;
     }
 
+    /// <summary>Whether a path that names a model asks for an explanation alone: <c>/v1/models/m:explain</c>, <c>/v1/models/m/explain</c>.</summary>
+    public static bool IsExplanation(ReadOnlySpan<char> path) =>
+        path.EndsWith(":explain", StringComparison.OrdinalIgnoreCase) || path.EndsWith("/explain", StringComparison.OrdinalIgnoreCase);
+
     private static bool Starts(ReadOnlySpan<char> path, string prefix) =>
         path.StartsWith(prefix, StringComparison.OrdinalIgnoreCase);
 

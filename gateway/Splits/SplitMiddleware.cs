@@ -23,6 +23,7 @@ internal sealed partial class SplitMiddleware(
         ["/inference.GRPCInferenceService/ModelConfig"] = new(IsPrediction: false),
         ["/inference.GRPCInferenceService/ModelStatistics"] = new(IsPrediction: false),
         ["/mlops.inference.v1.InferenceService/Predict"] = new(IsPrediction: true, IsByRows: true),
+        ["/mlops.inference.v1.InferenceService/Explain"] = new(IsPrediction: false, IsByRows: true),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     public Task InvokeAsync(HttpContext http)
@@ -38,8 +39,10 @@ internal sealed partial class SplitMiddleware(
         if (Calls.TryGetValue(path, out var call)) return SplitCallAsync(http, policies, call, forced);
         if (Find(path, headers, policies) is not { } split) return next(http);
 
-        var isPrediction = HttpMethods.IsPost(http.Request.Method);
-        if (isPrediction && split.SubjectField is not null && !split.HasSubject(headers)) return SplitRestAsync(http, split, forced);
+        var hasBody = HttpMethods.IsPost(http.Request.Method);
+        // Whoever asks why gets the version that would answer, and makes no prediction.
+        var isPrediction = hasBody && !ModelPath.IsExplanation(path);
+        if (hasBody && split.SubjectField is not null && !split.HasSubject(headers)) return SplitRestAsync(http, split, isPrediction, forced);
         return GoOnAsync(http, split, bodySubject: null, isPrediction, forced);
     }
 
@@ -65,11 +68,11 @@ internal sealed partial class SplitMiddleware(
         await (peeked.Split is { } split ? GoOnAsync(http, split, peeked.Subject, call.IsPrediction, forced, isOneAnswer: !call.IsStream) : next(http));
     }
 
-    private async Task SplitRestAsync(HttpContext http, Split split, StringValues forced)
+    private async Task SplitRestAsync(HttpContext http, Split split, bool isPrediction, StringValues forced)
     {
         // The caller asks for it.
         if (await PeekAsync(http, new RestPeek(http.Request, split, split.SubjectField!)) is not { } peeked) return;
-        await GoOnAsync(http, split, peeked.Subject, isPrediction: true, forced);
+        await GoOnAsync(http, split, peeked.Subject, isPrediction, forced);
     }
 
     // Null: the client is gone, nobody waits for an answer.

@@ -6,6 +6,7 @@ using MlOps.Contracts.Features.V1;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Inference.Admission;
 using MlOps.Inference.BatchJobs;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Guards;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
@@ -58,6 +59,7 @@ internal static partial class InferenceApplication
         builder.Services.AddSingleton<Fallbacks>();
         builder.Services.AddSingleton<DecisionMetrics>();
         builder.Services.AddSingleton<PredictRows>();
+        builder.Services.AddSingleton<Explainers>();
         builder.Services.AddSingleton<PredictionIds>();
         builder.Services.AddValidatedOptions<AdmissionOptions>("Inference:Admission");
         builder.Services.AddSingleton<RequestGate>();

@@ -171,6 +171,13 @@ internal sealed class InferencePeer : IAsyncDisposable
                 Variant = Header(http, "x-mlops-variant") ?? "",
             });
         }
+
+        public override Task<ExplainResponse> Explain(ExplainRequest request, ServerCallContext context)
+        {
+            var http = context.GetHttpContext();
+            peer.Note(http, request.ToByteArray());
+            return Task.FromResult(new ExplainResponse { Model = request.Model, Version = Header(http, "x-mlops-model-version") ?? "" });
+        }
     }
 
     private sealed class Features : FeatureStoreService.FeatureStoreServiceBase

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using MlOps.Inference.Batching;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Guards;
 using MlOps.Inference.Models.Backends;
 using MlOps.Inference.PredictionLog;
@@ -29,4 +30,6 @@ internal sealed record ModelSettings
     public GuardSettings Guard { get; init; } = new();
 
     public FeatureSettings Features { get; init; } = new();
+
+    public ExplanationSettings Explanations { get; init; } = new();
 }

@@ -31,6 +31,7 @@ internal sealed class Logbook(
     /// </summary>
     public bool AddFailure(Workspace? workspace, Call call, Exception e)
     {
+        if (call.OnlyExplains) return false;
         var code = FailureCode.Of(e);
         telemetry.CountFailure(workspace?.Model, call, code);
         if (workspace is null or { IsLogged: true }) return false;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Primitives;
+using MlOps.Inference.Explanations;
 
 namespace MlOps.Inference.Predictions;
 
@@ -14,10 +15,12 @@ namespace MlOps.Inference.Predictions;
 /// <param name="ShadowOf">Live prediction this is a copy's answer beside; null: it is answered to a caller.</param>
 /// <param name="EventId">Id the caller gave the request as a CloudEvent; empty: none.</param>
 /// <param name="Deadline">Timestamp after which nobody waits for the answer.</param>
+/// <param name="Explain">How the answer is to be explained; null: nobody asked.</param>
+/// <param name="OnlyExplains">The answer is made only to be explained, and is none in log and counts.</param>
 internal sealed record Call(
     string Protocol, string VersionHint, string Variant, string SubjectHash, long StartedAt,
     CallTier Tier = CallTier.Stable, Guid? ShadowOf = null,
-    string EventId = "", long Deadline = long.MaxValue)
+    string EventId = "", long Deadline = long.MaxValue, ExplainOptions? Explain = null, bool OnlyExplains = false)
 {
     public const string VersionHeader = "x-mlops-model-version";
     public const string VariantHeader = "x-mlops-variant";
@@ -54,11 +57,19 @@ internal sealed record Call(
     public string SelectorOf(string? explicitVersion) =>
         string.IsNullOrEmpty(explicitVersion) ? VersionHint : explicitVersion;
 
+    /// <summary>The same call, to be explained as asked; what is made only for that is explained anyway.</summary>
+    public Call Explained(ExplainOptions? options) => (options, OnlyExplains) switch
+    {
+        (null, false) => this,
+        (null, true) => this with { Explain = ExplainOptions.Default },
+        _ => this with { Explain = options },
+    };
+
     /// <summary>Says in the answer's headers what answered.</summary>
     public void Announce(Prediction prediction, IHeaderDictionary headers)
     {
         headers[VersionHeader] = prediction.Model.VersionText;
-        headers[PredictionIdHeader] = prediction.Id;
+        if (!OnlyExplains) headers[PredictionIdHeader] = prediction.Id;
         if (prediction.Flags.Count > 0) headers[FlagsName] = FlagsHeader.Of(prediction.Flags);
         if (Variant.Length > 0) headers[VariantHeader] = Variant;
     }

@@ -1,3 +1,4 @@
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Models;
 
 namespace MlOps.Inference.Predictions;
@@ -23,6 +24,9 @@ internal sealed class Prediction(Workspace workspace, string id)
 
     public ReadOnlySpan<OutputSlot> Outputs => workspace.Outputs;
 
+    /// <summary>What the inputs contributed; null: nobody asked.</summary>
+    public Explanation? Explanation { get; init; }
+
     /// <summary>Time to read the inputs.</summary>
     public required TimeSpan Preparation { get; init; }
 
@@ -40,6 +44,7 @@ internal sealed class Prediction(Workspace workspace, string id)
     /// <summary>Counts the answer, which is written.</summary>
     public void Answered(Call call, TimeProvider time)
     {
+        if (call.OnlyExplains) return;
         var now = time.GetTimestamp();
         _model.Counts.AddAnswer(
             this, time.GetUtcNow(), time.GetElapsedTime(call.StartedAt, now), time.GetElapsedTime(ComputedAt, now));

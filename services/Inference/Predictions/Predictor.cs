@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using MlOps.Inference.Batching;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Responses;
@@ -8,11 +9,12 @@ using MlOps.ServiceDefaults;
 namespace MlOps.Inference.Predictions;
 
 /// <summary>
-/// Holds a request against what its version was trained on, computes the answer and writes it to the prediction log, in
-/// this order, before anybody sees it.
+/// Holds a request against what its version was trained on, computes the answer, explains it where that is asked for, and
+/// writes it to the prediction log, in this order, before anybody sees it.
 /// </summary>
 internal sealed class Predictor(
-    Logbook logbook, Fallbacks fallbacks, PredictionIds ids, InferenceTelemetry telemetry, IOptions<InferenceOptions> options, TimeProvider time)
+    Logbook logbook, Fallbacks fallbacks, Explainers explainers, PredictionIds ids, InferenceTelemetry telemetry,
+    IOptions<InferenceOptions> options, TimeProvider time)
 {
     /// <param name="model">The leased model.</param>
     /// <param name="workspace">Its checked inputs; takes the outputs.</param>
@@ -20,6 +22,7 @@ internal sealed class Predictor(
     /// <param name="ct">The caller gave up.</param>
     /// <exception cref="InvalidRequestException">
     /// TOO_MANY_VALUES: more than the log could carry. INPUT_UNLIKE_TRAINING: the guard rejects it. MODEL_REFUSED_INPUT.
+    /// It cannot be explained as asked: see <see cref="ModelExplainer.Plan"/>.
     /// </exception>
     /// <exception cref="ConflictException">FALLBACK_UNFIT: the version that is to answer instead cannot.</exception>
     /// <exception cref="Grpc.Core.RpcException">
@@ -62,8 +65,10 @@ internal sealed class Predictor(
         return prediction;
     }
 
+    // What is explained goes alone: it would keep others of its run waiting.
     private ValueTask<Prediction> AnswerAsync(LoadedModel model, Workspace workspace, Call call, CancellationToken ct)
     {
+        if (call.Explain is { } options) return new(PredictExplained(model, workspace, call, options, ct));
         if (model.Cache is { } cache && TryRecall(cache, model, workspace, call) is { } kept) return new(kept);
         return model.Batcher is { } batcher && batcher.Takes(workspace.Rows)
             ? PredictInBatchAsync(batcher, model, workspace, call, ct)
@@ -81,6 +86,18 @@ internal sealed class Predictor(
         if (!isKept) return null;
         using var activity = telemetry.StartPredict(model, call);
         return Answer(model, workspace, call, startedAt, new SharedRun(startedAt, endedAt, workspace.Rows), AnswerSource.Cache);
+    }
+
+    private Prediction PredictExplained(LoadedModel model, Workspace workspace, Call call, ExplainOptions options, CancellationToken ct)
+    {
+        // What cannot be explained as asked is refused before it costs more, and what is given up before it is logged.
+        using var plan = explainers.Plan(model, workspace, options);
+        using var activity = telemetry.StartPredict(model, call);
+        var startedAt = time.GetTimestamp();
+        model.Backend.Run(workspace.Inputs, workspace.Outputs);
+        var run = new SharedRun(startedAt, time.GetTimestamp(), workspace.Rows);
+        var explanation = explainers.Explain(model, workspace, plan, ct);
+        return Answer(model, workspace, call, startedAt, run, AnswerSource.OwnRun, explanation);
     }
 
     private Prediction PredictAlone(LoadedModel model, Workspace workspace, Call call)
@@ -102,15 +119,17 @@ internal sealed class Predictor(
         return Answer(model, workspace, call, arrivedAt, run, AnswerSource.SharedRun);
     }
 
-    private Prediction Answer(LoadedModel model, Workspace workspace, Call call, long preparedAt, SharedRun run, AnswerSource source)
+    private Prediction Answer(
+        LoadedModel model, Workspace workspace, Call call, long preparedAt, SharedRun run, AnswerSource source, Explanation? explanation = null)
     {
         if (source != AnswerSource.Cache) model.Cache?.Keep(workspace);
         var now = time.GetUtcNow();
         var id = call.PredictionId ?? ids.New(now);
-        if (call.IsLogged) logbook.AddAnswer(workspace, call, id, now);
-        telemetry.CountAnswer(model, call);
+        if (call.IsLogged && !call.OnlyExplains) logbook.AddAnswer(workspace, call, id, now);
+        if (!call.OnlyExplains) telemetry.CountAnswer(model, call);
         return new Prediction(workspace, id.ToString("N"))
         {
+            Explanation = explanation,
             Preparation = time.GetElapsedTime(workspace.RentedAt, preparedAt),
             Wait = time.GetElapsedTime(preparedAt, run.StartedAt),
             Computation = time.GetElapsedTime(run.StartedAt, run.EndedAt),

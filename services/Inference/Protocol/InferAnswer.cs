@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Predictions;
 
 namespace MlOps.Inference.Protocol;
@@ -12,6 +13,8 @@ internal static class InferAnswer
     /// <returns>Bytes of JSON in front of binary tensors; null when all is JSON.</returns>
     public static int? Write(ArrayBufferWriter<byte> to, InferJsonRequest request, Prediction prediction)
     {
+        var explanation = ExplanationSlots.Of(prediction.Explanation);
+        var count = CountOf(request, prediction) + explanation.Length;
         var hasBinary = false;
         using (var writer = new Utf8JsonWriter(to, Fast))
         {
@@ -22,11 +25,12 @@ internal static class InferAnswer
             writer.WriteStartObject("parameters"u8);
             writer.WriteString("prediction_id"u8, prediction.Id);
             if (prediction.Flags.Count > 0) writer.WriteString("flags"u8, FlagsHeader.Of(prediction.Flags));
+            if (prediction.Explanation is { } how) Write(writer, how);
             writer.WriteEndObject();
             writer.WriteStartArray("outputs"u8);
-            for (var i = 0; i < CountOf(request, prediction); i++)
+            for (var i = 0; i < count; i++)
             {
-                var (output, isBinary) = At(request, prediction, i);
+                var (output, isBinary) = At(request, prediction, explanation, i);
                 hasBinary |= isBinary;
                 Write(writer, output, isBinary);
             }
@@ -37,9 +41,9 @@ internal static class InferAnswer
 
         if (!hasBinary) return null;
         var jsonLength = to.WrittenCount;
-        for (var i = 0; i < CountOf(request, prediction); i++)
+        for (var i = 0; i < count; i++)
         {
-            var (output, isBinary) = At(request, prediction, i);
+            var (output, isBinary) = At(request, prediction, explanation, i);
             if (!isBinary) continue;
             var size = RawTensors.SizeOf(output);
             RawTensors.Write(output, to.GetSpan(size));
@@ -52,11 +56,24 @@ internal static class InferAnswer
     private static int CountOf(InferJsonRequest request, Prediction prediction) =>
         request.Outputs.Count == 0 ? prediction.Outputs.Length : request.Outputs.Count;
 
-    private static (OutputSlot Output, bool IsBinary) At(InferJsonRequest request, Prediction prediction, int i)
+    // What explains them stands behind the outputs.
+    private static (OutputSlot Output, bool IsBinary) At(InferJsonRequest request, Prediction prediction, OutputSlot[] explanation, int i)
     {
+        if (i - CountOf(request, prediction) is >= 0 and var behind) return (explanation[behind], request.IsBinary);
         if (request.Outputs.Count == 0) return (prediction.Outputs[i], request.IsBinary);
         var (name, isBinary) = request.Outputs[i];
         return (RequestedOutputs.Find(prediction, name), isBinary ?? request.IsBinary);
+    }
+
+    private static void Write(Utf8JsonWriter writer, Explanation explanation)
+    {
+        writer.WriteString("explanation_method"u8, explanation.Method);
+        writer.WriteString("explanation_space"u8, explanation.Space);
+        writer.WriteString("explanation_link"u8, explanation.Link);
+        writer.WriteString("explanation_output"u8, explanation.Output);
+        if (explanation.Samples == 0) return;
+        writer.WriteNumber("explanation_samples"u8, explanation.Samples);
+        writer.WriteNumber("explanation_seed"u8, explanation.Seed);
     }
 
     private static void Write(Utf8JsonWriter writer, OutputSlot output, bool isBinary)

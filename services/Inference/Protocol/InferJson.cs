@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Grpc.Core;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
@@ -10,7 +11,9 @@ namespace MlOps.Inference.Protocol;
 /// <param name="Id">To be echoed; null: none was given.</param>
 /// <param name="Outputs">Outputs asked for; empty: all.</param>
 /// <param name="IsBinary">Whether outputs that do not say are answered in binary.</param>
-internal readonly record struct InferJsonRequest(string? Id, IReadOnlyList<RequestedOutput> Outputs, bool IsBinary);
+/// <param name="Explain">How the answer is to be explained; null: nobody asked.</param>
+internal readonly record struct InferJsonRequest(
+    string? Id, IReadOnlyList<RequestedOutput> Outputs, bool IsBinary, ExplainOptions? Explain = null);
 
 /// <summary>
 /// Reads an infer request's JSON straight into a model's inputs.
@@ -45,6 +48,7 @@ internal static class InferJson
         string? id = null;
         List<RequestedOutput> outputs = [];
         var parameters = default(InferParameters);
+        ExplainOptions? explain = null;
         var violations = new Violations();
         var hasInputs = false;
         reader.Read();
@@ -69,7 +73,9 @@ internal static class InferJson
             }
             else if (reader.ValueTextEquals("parameters"u8))
             {
+                var ahead = reader;
                 parameters = InferParameters.Read(ref reader);
+                if (parameters.HasExplain) explain = ExplainParameters.Read(ahead);
             }
             else
             {
@@ -82,7 +88,7 @@ internal static class InferJson
         reader.Read();
         tail.End();
         workspace.Check(violations);
-        return new InferJsonRequest(id, outputs, parameters.IsBinary ?? false);
+        return new InferJsonRequest(id, outputs, parameters.IsBinary ?? false, explain);
     }
 
     private static void ReadInputs(

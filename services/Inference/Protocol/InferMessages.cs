@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using MlOps.Contracts.OpenInference;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
 
@@ -70,6 +71,7 @@ internal static class InferMessages
         }
 
         foreach (var requested in request.Outputs) Add(answer, RequestedOutputs.Find(prediction, requested.Name), isRaw);
+        if (prediction.Explanation is { } explanation) Add(answer, explanation, isRaw);
         return answer;
     }
 
@@ -90,6 +92,17 @@ internal static class InferMessages
         }
 
         return false;
+    }
+
+    // What explains them stands behind the outputs.
+    private static void Add(ModelInferResponse answer, Explanation explanation, bool isRaw)
+    {
+        foreach (var slot in ExplanationSlots.Of(explanation)) Add(answer, slot, isRaw);
+        (string, string)[] how = [("method", explanation.Method), ("space", explanation.Space), ("link", explanation.Link), ("output", explanation.Output)];
+        foreach (var (name, value) in how) answer.Parameters.Add($"explanation_{name}", new InferParameter { StringParam = value });
+        if (explanation.Samples == 0) return;
+        answer.Parameters.Add("explanation_samples", new InferParameter { Int64Param = explanation.Samples });
+        answer.Parameters.Add("explanation_seed", new InferParameter { Int64Param = explanation.Seed });
     }
 
     private static void Add(ModelInferResponse answer, OutputSlot output, bool isRaw)

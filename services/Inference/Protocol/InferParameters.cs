@@ -8,9 +8,9 @@ namespace MlOps.Inference.Protocol;
 
 /// <summary>
 /// What is understood of a request's, input's or output's parameters. Others are let be, but for those whose neglect
-/// would make the answer another than the one asked for.
+/// would make the answer another than the one asked for. <see cref="ExplainParameters"/> reads those of an explanation.
 /// </summary>
-internal readonly record struct InferParameters(bool? IsBinary, long? BinarySize)
+internal readonly record struct InferParameters(bool? IsBinary, long? BinarySize, bool HasExplain)
 {
     private static readonly string[] NotServed = ["classification", "shared_memory_region"];
 
@@ -21,12 +21,14 @@ internal readonly record struct InferParameters(bool? IsBinary, long? BinarySize
     {
         bool? isBinary = null;
         long? binarySize = null;
+        var hasExplain = false;
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject) throw Invalid("'parameters' must be an object");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             foreach (var name in NotServed) RefuseIf(reader.ValueTextEquals(name), name);
             var isFlag = reader.ValueTextEquals("binary_data"u8) || reader.ValueTextEquals("binary_data_output"u8);
+            hasExplain |= reader.ValueSpan.StartsWith("explain"u8);
             var isSize = reader.ValueTextEquals("binary_data_size"u8);
             reader.Read();
             if (isFlag)
@@ -53,7 +55,7 @@ internal readonly record struct InferParameters(bool? IsBinary, long? BinarySize
             }
         }
 
-        return new InferParameters(isBinary, binarySize);
+        return new InferParameters(isBinary, binarySize, hasExplain);
     }
 
     /// <exception cref="RpcException">Unimplemented.</exception>

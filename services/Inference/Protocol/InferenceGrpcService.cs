@@ -3,22 +3,46 @@ using Grpc.Core;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Contracts.Tables.V1;
 using MlOps.Inference.Admission;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
 
 namespace MlOps.Inference.Protocol;
 
-/// <summary>Predictions by entity keys over gRPC, and the models that are loaded.</summary>
+/// <summary>Predictions by entity keys over gRPC, their explanations, and the models that are loaded.</summary>
 internal sealed class InferenceGrpcService(
     ModelHost host, PredictRows predictRows, Predictor predictor, Logbook logbook, TimeProvider time)
     : InferenceService.InferenceServiceBase
 {
     [Predicts]
-    public override async Task<PredictResponse> Predict(PredictRequest request, ServerCallContext context)
+    public override Task<PredictResponse> Predict(PredictRequest request, ServerCallContext context) =>
+        AnswerAsync(request, Call.Begin(context.GetHttpContext().Request, "grpc", time), context);
+
+    [Predicts]
+    public override async Task<ExplainResponse> Explain(ExplainRequest request, ServerCallContext context)
     {
-        var http = context.GetHttpContext();
-        var call = Call.Begin(http.Request, "grpc", time);
+        var asked = new PredictRequest
+        {
+            Model = request.Model,
+            Version = request.Version,
+            Rows = request.Rows,
+            MaxAgeSeconds = request.MaxAgeSeconds,
+            Explain = request.Options,
+        };
+        var answer = await AnswerAsync(asked, Call.Begin(context.GetHttpContext().Request, "grpc", time) with { OnlyExplains = true }, context);
+        return new ExplainResponse
+        {
+            Model = answer.Model,
+            Version = answer.Version,
+            Outputs = answer.Outputs,
+            Explanation = answer.Explanation,
+            Flags = { answer.Flags },
+        };
+    }
+
+    private async Task<PredictResponse> AnswerAsync(PredictRequest request, Call call, ServerCallContext context)
+    {
         Workspace? used = null;
         try
         {
@@ -26,10 +50,11 @@ internal sealed class InferenceGrpcService(
             using var lease = await host.AcquireAsync(request.Model, selector, context.CancellationToken);
             var model = lease.Model;
             using var workspace = used = model.RentWorkspace(time.GetTimestamp());
+            call = call.Explained(request.Explain is { } options ? Explanations.ExplainOptions.Of(options) : null);
             var rows = request.Rows ?? new Table();
             var features = await predictRows.FillAsync(workspace, rows, request.MaxAgeSeconds, context.CancellationToken);
             var prediction = await predictor.PredictAsync(model, workspace, call, context.CancellationToken);
-            call.Announce(prediction, http.Response.Headers);
+            call.Announce(prediction, context.GetHttpContext().Response.Headers);
             var answer = Answer(request, call, prediction, features);
             prediction.Answered(call, time);
             return answer;
@@ -78,6 +103,7 @@ internal sealed class InferenceGrpcService(
             Outputs = new Table(),
             Flags = { prediction.Flags },
         };
+        if (prediction.Explanation is { } explanation) answer.Explanation = ExplanationMessages.Of(explanation);
         foreach (var output in prediction.Outputs) Columns.AddTo(answer.Outputs, output, prediction.Rows);
         if (!request.IncludeFeatures) return answer;
         answer.Features = new Table();

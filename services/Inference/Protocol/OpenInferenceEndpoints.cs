@@ -58,6 +58,7 @@ internal static class OpenInferenceEndpoints
             using var workspace = used = found.RentWorkspace(time.GetTimestamp());
             var request = Read(http.Request, body.Span, workspace);
             RequestedOutputs.Check(found, request.Outputs);
+            call = call.Explained(request.Explain);
             var prediction = await predictor.PredictAsync(found, workspace, call, ct);
             call.Announce(prediction, http.Response.Headers);
             var jsonLength = InferAnswer.Write(workspace.Answer, request, prediction);

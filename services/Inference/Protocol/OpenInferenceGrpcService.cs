@@ -179,6 +179,7 @@ internal sealed class OpenInferenceGrpcService(
             using var workspace = used = model.RentWorkspace(time.GetTimestamp());
             InferMessages.Read(request, workspace);
             if (request.Outputs.Count > 0) RequestedOutputs.Check(model, [.. request.Outputs.Select(o => new RequestedOutput(o.Name, null))]);
+            call = call.Explained(ExplainParameters.Of(request.Parameters));
             var prediction = await predictor.PredictAsync(model, workspace, call, ct);
             if (headers is not null) call.Announce(prediction, headers);
             var answer = InferMessages.Write(request, prediction);

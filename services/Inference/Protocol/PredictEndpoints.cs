@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Inference.Admission;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
@@ -18,13 +19,25 @@ internal static class PredictEndpoints
         var v1 = app.MapGroup("/v1/models/{model}").WithTags("Predictions by entity");
         v1.MapPost("/predict", PredictAsync).WithMetadata(new PredictsAttribute()).WithSummary("Predicts from rows of entity keys and features");
         v1.MapPost("/versions/{version}/predict", PredictAsync).WithMetadata(new PredictsAttribute()).WithSummary("The same by a chosen version or alias");
+        v1.MapPost("/explain", ExplainAsync).WithMetadata(new PredictsAttribute()).WithSummary("Says what the values of rows contribute to their predictions, and logs none");
+        v1.MapPost("/versions/{version}/explain", ExplainAsync).WithMetadata(new PredictsAttribute()).WithSummary("The same by a chosen version or alias");
     }
 
-    private static async Task PredictAsync(
+    private static Task PredictAsync(
         string model, string? version, HttpContext http, ModelHost host, PredictRows predictRows, Predictor predictor,
+        Logbook logbook, TimeProvider time, CancellationToken ct) =>
+        AnswerAsync(model, version, http, Call.Begin(http.Request, "rest", time), host, predictRows, predictor, logbook, time, ct);
+
+    private static Task ExplainAsync(
+        string model, string? version, HttpContext http, ModelHost host, PredictRows predictRows, Predictor predictor,
+        Logbook logbook, TimeProvider time, CancellationToken ct) =>
+        AnswerAsync(
+            model, version, http, Call.Begin(http.Request, "rest", time) with { OnlyExplains = true }, host, predictRows, predictor, logbook, time, ct);
+
+    private static async Task AnswerAsync(
+        string model, string? version, HttpContext http, Call call, ModelHost host, PredictRows predictRows, Predictor predictor,
         Logbook logbook, TimeProvider time, CancellationToken ct)
     {
-        var call = Call.Begin(http.Request, "rest", time);
         Workspace? used = null;
         try
         {
@@ -33,6 +46,7 @@ internal static class PredictEndpoints
             var found = lease.Model;
             using var workspace = used = found.RentWorkspace(time.GetTimestamp());
             var request = RowsJson.Read(body.Span);
+            call = call.Explained(request.Explain);
             var features = await predictRows.FillAsync(workspace, request.Rows, request.MaxAgeSeconds, ct);
             var prediction = await predictor.PredictAsync(found, workspace, call, ct);
             call.Announce(prediction, http.Response.Headers);
@@ -55,11 +69,17 @@ internal static class PredictEndpoints
         writer.WriteString("model"u8, prediction.Model.Model);
         writer.WriteString("version"u8, prediction.Model.VersionText);
         writer.WriteString("variant"u8, call.Variant);
-        writer.WriteString("prediction_id"u8, prediction.Id);
+        if (!call.OnlyExplains) writer.WriteString("prediction_id"u8, prediction.Id);
         writer.WriteStartArray("predictions"u8);
         for (var row = 0; row < prediction.Rows; row++) PredictionRows.Write(writer, prediction, row);
         writer.WriteEndArray();
         if (prediction.Flags.Count > 0) WriteTexts(writer, "flags"u8, prediction.Flags);
+        if (prediction.Explanation is { } explanation)
+        {
+            writer.WritePropertyName("explanation"u8);
+            ExplanationJson.Write(writer, explanation);
+        }
+
         if (request.IncludeFeatures) WriteFeatures(writer, request, prediction.Workspace, features);
         writer.WriteEndObject();
     }

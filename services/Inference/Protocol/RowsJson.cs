@@ -1,12 +1,13 @@
 using System.Text.Json;
 using MlOps.Contracts.Tables.V1;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Protocol;
 
 /// <summary>What a predict request by rows asks for.</summary>
-internal readonly record struct RowsJsonRequest(Table Rows, bool IncludeFeatures, long MaxAgeSeconds);
+internal readonly record struct RowsJsonRequest(Table Rows, bool IncludeFeatures, long MaxAgeSeconds, ExplainOptions? Explain);
 
 /// <summary>
 /// Reads rows of named values: <c>{"rows":[{"origin":"ATL","distance":719}],"include_features":false}</c>.
@@ -36,6 +37,7 @@ internal static class RowsJson
         Table? rows = null;
         var includeFeatures = false;
         var maxAgeSeconds = 0L;
+        ExplainOptions? explain = null;
         reader.Read();
         Expect(ref reader, JsonTokenType.StartObject, "the request must be an object");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -63,18 +65,25 @@ internal static class RowsJson
                     throw Invalid("'max_age_seconds' must be a whole number");
                 }
             }
+            else if (reader.ValueTextEquals("explain"u8))
+            {
+                explain = ExplainJson.Read(ref reader);
+            }
             else
             {
-                throw Invalid($"'{reader.GetString()}' is not known; there are 'rows', 'include_features' and 'max_age_seconds'");
+                throw Invalid(
+                    $"'{reader.GetString()}' is not known; there are 'rows', 'include_features', 'max_age_seconds' and 'explain'");
             }
         }
 
         // Reads on, so that anything behind the object is an error.
         reader.Read();
-        return new RowsJsonRequest(rows ?? throw Invalid("'rows' is missing"), includeFeatures, maxAgeSeconds);
+        return new RowsJsonRequest(rows ?? throw Invalid("'rows' is missing"), includeFeatures, maxAgeSeconds, explain);
     }
 
-    private static Table ReadRows(ref Utf8JsonReader reader)
+    /// <summary>Reads the array of objects after the property the reader stands on.</summary>
+    /// <exception cref="InvalidRequestException">JSON_INVALID, ROWS_INVALID.</exception>
+    public static Table ReadRows(ref Utf8JsonReader reader)
     {
         var columns = new OrderedDictionary<string, ColumnDraft>(StringComparer.Ordinal);
         reader.Read();

@@ -9,9 +9,10 @@ internal sealed class Scoring(
     ModelHost host, PredictRows predictRows, Predictor predictor, Logbook logbook, TimeProvider time)
 {
     public async Task AnswerAsync(
-        string model, string? version, string[] forms, HttpContext http, Action<Workspace, Prediction> write, CancellationToken ct)
+        string model, string? version, string[] forms, HttpContext http, Action<Workspace, Prediction> write, CancellationToken ct,
+        bool onlyExplains = false)
     {
-        var call = Call.Begin(http.Request, "rest", time);
+        var call = Call.Begin(http.Request, "rest", time) with { OnlyExplains = onlyExplains };
         Workspace? used = null;
         try
         {
@@ -19,7 +20,8 @@ internal sealed class Scoring(
             using var lease = await host.AcquireAsync(model, call.SelectorOf(version), ct);
             var found = lease.Model;
             using var workspace = used = found.RentWorkspace(time.GetTimestamp());
-            var rows = ScoringJson.Read(body.Span, forms, [.. found.Inputs.Select(i => i.Name)]);
+            var (rows, explain) = ScoringJson.Read(body.Span, forms, [.. found.Inputs.Select(i => i.Name)], onlyExplains);
+            call = call.Explained(explain);
             await predictRows.FillAsync(workspace, rows, maxAgeSeconds: 0, ct);
             var prediction = await predictor.PredictAsync(found, workspace, call, ct);
             call.Announce(prediction, http.Response.Headers);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using MlOps.Inference.Admission;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
 using MlOps.ServiceDefaults;
@@ -22,6 +23,8 @@ internal static class ScoringEndpoints
         v1.MapGet("/{model}", ReadyAsync).WithSummary("Whether a model is loaded");
         v1.MapPost("/{model}:predict", PredictAsync).WithMetadata(new PredictsAttribute()).WithSummary("Predicts from instances");
         v1.MapPost("/{model}/versions/{version}:predict", PredictAsync).WithMetadata(new PredictsAttribute()).WithSummary("The same by a chosen version or alias");
+        v1.MapPost("/{model}:explain", ExplainAsync).WithMetadata(new PredictsAttribute()).WithSummary("Says what the values of instances contribute to their predictions");
+        v1.MapPost("/{model}/versions/{version}:explain", ExplainAsync).WithMetadata(new PredictsAttribute()).WithSummary("The same by a chosen version or alias");
 
         var mlflow = app.MapGroup("").WithTags("MLflow scoring");
         mlflow.MapGet("/ping", Ping).WithSummary("Whether models are loaded");
@@ -39,6 +42,9 @@ internal static class ScoringEndpoints
 
     private static Task PredictAsync(string model, string? version, HttpContext http, Scoring scoring, CancellationToken ct) =>
         scoring.AnswerAsync(model, version, ScoringJson.V1Forms, http, Write, ct);
+
+    private static Task ExplainAsync(string model, string? version, HttpContext http, Scoring scoring, CancellationToken ct) =>
+        scoring.AnswerAsync(model, version, ScoringJson.V1Forms, http, WriteExplanations, ct, onlyExplains: true);
 
     private static Task InvokeAsync(
         HttpContext http, ModelHost host, Scoring scoring, IOptions<InferenceOptions> options, CancellationToken ct) =>
@@ -59,6 +65,21 @@ internal static class ScoringEndpoints
     {
         using var writer = new Utf8JsonWriter(workspace.Answer, Fast);
         writer.WriteStartObject();
+        writer.WriteStartArray("predictions"u8);
+        for (var row = 0; row < prediction.Rows; row++) PredictionRows.Write(writer, prediction, row);
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private static void WriteExplanations(Workspace workspace, Prediction prediction)
+    {
+        var explanation = prediction.Explanation!; // Only explained calls come here.
+        using var writer = new Utf8JsonWriter(workspace.Answer, Fast);
+        writer.WriteStartObject();
+        writer.WriteStartArray("explanations"u8);
+        for (var row = 0; row < prediction.Rows; row++) ExplanationJson.WriteRow(writer, explanation, row);
+        writer.WriteEndArray();
+        ExplanationJson.WriteHow(writer, explanation);
         writer.WriteStartArray("predictions"u8);
         for (var row = 0; row < prediction.Rows; row++) PredictionRows.Write(writer, prediction, row);
         writer.WriteEndArray();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MlOps.Contracts.Tables.V1;
+using MlOps.Inference.Explanations;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Inference.Protocol;
@@ -16,13 +17,15 @@ internal static class ScoringJson
     /// <param name="body">The JSON.</param>
     /// <param name="forms">Names of the forms allowed.</param>
     /// <param name="inputs">The model's inputs in order, which rows that are arrays follow.</param>
-    /// <exception cref="InvalidRequestException">JSON_INVALID: not JSON, or not of this form.</exception>
-    public static Table Read(ReadOnlySpan<byte> body, string[] forms, IReadOnlyList<string> inputs)
+    /// <param name="takesExplain">Whether <c>explain</c> beside the rows says how they are explained; else it is let be.</param>
+    /// <exception cref="InvalidRequestException">JSON_INVALID: not JSON, or not of this form. EXPLAIN_INVALID.</exception>
+    public static (Table Rows, ExplainOptions? Explain) Read(
+        ReadOnlySpan<byte> body, string[] forms, IReadOnlyList<string> inputs, bool takesExplain = false)
     {
         try
         {
             var reader = new Utf8JsonReader(body);
-            return Read(ref reader, forms, inputs);
+            return Read(ref reader, forms, inputs, takesExplain);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -31,13 +34,21 @@ internal static class ScoringJson
         }
     }
 
-    private static Table Read(ref Utf8JsonReader reader, string[] forms, IReadOnlyList<string> inputs)
+    private static (Table Rows, ExplainOptions? Explain) Read(
+        ref Utf8JsonReader reader, string[] forms, IReadOnlyList<string> inputs, bool takesExplain)
     {
         Table? rows = null;
+        ExplainOptions? explain = null;
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject) throw Invalid("the request must be an object");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
+            if (takesExplain && reader.ValueTextEquals("explain"u8))
+            {
+                explain = ExplainJson.Read(ref reader);
+                continue;
+            }
+
             var form = FormOf(ref reader, forms);
             if (form is null)
             {
@@ -58,7 +69,7 @@ internal static class ScoringJson
 
         // Reads on, so that anything behind the object is an error.
         reader.Read();
-        return rows ?? throw Invalid($"must have one of {string.Join(", ", forms)}");
+        return (rows ?? throw Invalid($"must have one of {string.Join(", ", forms)}"), explain);
     }
 
     private static string? FormOf(ref Utf8JsonReader reader, string[] forms)

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Grpc.Core;
 using MlOps.Contracts.Inference.V1;
+using MlOps.Inference.Explanations;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
@@ -76,6 +77,7 @@ internal sealed class ScoreStreamMessage(
             using var lease = await host.AcquireAsync(stream.Model, call.VersionHint, ct);
             using var workspace = used = lease.Model.RentWorkspace(time.GetTimestamp());
             var request = RowsJson.Read(message.Body.Span);
+            call = call.Explained(request.Explain);
             await predictRows.FillAsync(workspace, request.Rows, request.MaxAgeSeconds, ct);
             var prediction = await predictor.PredictAsync(lease.Model, workspace, call, ct);
             var answer = Write(prediction, call, workspace.Answer);
@@ -98,6 +100,12 @@ internal sealed class ScoreStreamMessage(
             writer.WriteString("version"u8, prediction.Model.VersionText);
             writer.WriteString("variant"u8, call.Variant);
             writer.WriteString("prediction_id"u8, prediction.Id);
+            if (prediction.Explanation is { } explanation)
+            {
+                writer.WritePropertyName("explanation"u8);
+                ExplanationJson.Write(writer, explanation);
+            }
+
             writer.WriteStartArray("predictions"u8);
             for (var row = 0; row < prediction.Rows; row++) PredictionRows.Write(writer, prediction, row);
             writer.WriteEndArray();

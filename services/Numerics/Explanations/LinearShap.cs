@@ -30,11 +30,18 @@ public sealed class LinearShap
     /// <summary>Explains one row; a NaN in it makes that feature's contribution NaN, as it does the prediction.</summary>
     public Explanation Explain(ReadOnlySpan<float> row)
     {
-        if (row.Length != _means.Length)
-            throw new ArgumentException($"The model takes {_means.Length} features, not {row.Length}.", nameof(row));
         var contributions = new double[row.Length];
+        return new Explanation(Explain(row, contributions), contributions);
+    }
+
+    /// <summary>Writes the contributions of one row and gives the bias, the same for every row.</summary>
+    public double Explain(ReadOnlySpan<float> row, Span<double> contributions)
+    {
+        if (row.Length != _means.Length || contributions.Length != row.Length)
+            throw new ArgumentException(
+                $"The model takes {_means.Length} features, not {row.Length} for {contributions.Length}.", nameof(row));
         for (var j = 0; j < row.Length; j++)
             contributions[j] = _model.Coefficients[j] * (row[j] - _means[j]);
-        return new Explanation(_bias, contributions);
+        return _bias;
     }
 }

@@ -146,6 +146,13 @@ public sealed class EmpiricalDistribution
         return part >= 0.5 ? high - (high - low) * (1 - part) : low + (high - low) * part;
     }
 
+    /// <summary>
+    /// The value at a level in [0, 1) that was seen itself: the inverse of the distribution function (type 1 of Hyndman
+    /// and Fan 1996). Of levels drawn evenly it makes a sample.
+    /// </summary>
+    public double Inverse(double level) =>
+        Total == 0 ? double.NaN : AtRank(Math.Clamp((long)(level * Total), 0, Total - 1));
+
     /// <summary>The order statistic of the 0-based <paramref name="rank"/>.</summary>
     internal double AtRank(long rank)
     {

@@ -23,6 +23,15 @@ public sealed class ModelPathTests
     }
 
     [Theory]
+    [InlineData("/v1/models/flight-delay:explain", true)]
+    [InlineData("/v1/models/flight-delay/versions/3:Explain", true)]
+    [InlineData("/v1/models/flight-delay/explain", true)]
+    [InlineData("/v1/models/flight-delay/predict", false)]
+    [InlineData("/v1/models/explain:predict", false)]
+    public void What_only_explains_is_known_by_its_verb(string path, bool isExplanation) =>
+        Assert.Equal(isExplanation, ModelPath.IsExplanation(path));
+
+    [Theory]
     [InlineData("")]
     [InlineData("/")]
     [InlineData("/v2")]

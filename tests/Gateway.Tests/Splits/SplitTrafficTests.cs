@@ -45,6 +45,10 @@ public sealed class SplitTrafficTests(Platform<SplitTrafficTests> platform) : IC
         await platform.Gateway.Policies.PutAsync(Samples.NinetyTen("counted"));
         for (var i = 0; i < 300; i++) await PostAsync("/v2/models/counted/infer", $"s-{i}");
         await OpenInference.ModelReadyAsync(new ModelReadyRequest { Name = "counted" }, deadline: Samples.Soon);
+        // Who asks why is told of the version that would answer.
+        Assert.NotNull((await PostAsync("/v1/models/counted:explain", "s-1"))["variant"]);
+        var explained = await Inference.ExplainAsync(new ExplainRequest { Model = "counted" }, Samples.Subject("s-1"), Samples.Soon);
+        Assert.Equal((await PostAsync("/v1/models/counted/explain", "s-1"))["model_version"]?.GetValue<string>(), explained.Version);
 
         var seen = platform.Peer.Requests.Where(r => r.Path == "/v2/models/counted/infer").GroupBy(r => r.Variant)
             .ToDictionary(g => g.Key ?? "", g => (long)g.Count());
