@@ -37,6 +37,9 @@ var monitoring = builder.AddService<Projects.Monitoring>("monitoring", instance,
     .Needs(observations).Needs(bus)
     .Needs(registry);
 
+// Replays ask for logged predictions; all else goes on without.
+inference.Knows(monitoring);
+
 builder.AddService<Projects.Gateway>("gateway", instance, credential, instance.RestPort, instance.GrpcPort)
     .OpensTo(instance)
     .Needs(traffic).Needs(bus)

@@ -82,6 +82,11 @@ internal static class ServiceExtensions
         this IResourceBuilder<ProjectResource> service,
         IResourceBuilder<ProjectResource> other) => service.WithReference(other).WaitFor(other);
 
+    /// <summary>The service is told how to reach the other, and does not wait for it.</summary>
+    public static IResourceBuilder<ProjectResource> Knows(
+        this IResourceBuilder<ProjectResource> service,
+        IResourceBuilder<ProjectResource> other) => service.WithReference(other);
+
     /// <summary>OpenMP threads that wait without spinning, which on few cores costs ten times the work itself.</summary>
     public static IResourceBuilder<ProjectResource> WithPassiveNativeThreads(this IResourceBuilder<ProjectResource> service) =>
         service.WithEnvironment("OMP_WAIT_POLICY", "PASSIVE");

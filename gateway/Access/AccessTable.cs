@@ -72,10 +72,14 @@ internal static class AccessTable
         Reads("POST /v1/models/{model}/versions/{version}/predict", Right.Predict),
         Reads("POST /v1/models/{model}/explain", Right.Predict),
         Reads("POST /v1/models/{model}/versions/{version}/explain", Right.Predict),
+        Reads("POST /v1/models/{model}/replay", Right.Develop | Right.Operate),
+        Reads("POST /v1/models/{model}/versions/{version}/replay", Right.Develop | Right.Operate),
         Public("GET /ping"),
         Reads("POST /invocations", Right.Predict) with { About = About.Model },
         Reads("/mlops.inference.v1.InferenceService/Predict", Right.Predict, "model"),
         Reads("/mlops.inference.v1.InferenceService/Explain", Right.Predict, "model"),
+        // What a model said of callers' requests, but not the requests.
+        Reads("/mlops.inference.v1.InferenceService/Replay", Right.Develop | Right.Operate, "model"),
         Reads("/mlops.inference.v1.InferenceService/ListModels", Right.Read),
 
         // Batch scoring. Over REST a job names its model in the body, so that the right must be granted for all of them.

@@ -18,7 +18,8 @@ internal static class ModelPath
         model = end < 0 ? rest : rest[..end];
         var next = end < 0 ? default : rest[(end + 1)..];
         if (next.IndexOf('/') is var after and >= 0) next = next[..after];
-        namesVersion = Is(next, "versions") || Is(next, "aliases") || Is(next, "labels");
+        // A replay runs on the version it says, not on an arm's.
+        namesVersion = Is(next, "versions") || Is(next, "aliases") || Is(next, "labels") || Is(next, "replay");
         // Version 1 of the protocol puts the verb behind a colon: /v1/models/flight-delay:predict.
         var verb = model.LastIndexOf(':');
         if (verb >= 0) model = model[..verb];

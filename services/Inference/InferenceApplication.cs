@@ -3,6 +3,7 @@ using Grpc.Net.Client.Configuration;
 using MassTransit;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using MlOps.Contracts.Features.V1;
+using MlOps.Contracts.Monitoring.V1;
 using MlOps.Contracts.Registry.V1;
 using MlOps.Inference.Admission;
 using MlOps.Inference.BatchJobs;
@@ -12,6 +13,7 @@ using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
 using MlOps.Inference.Protocol;
+using MlOps.Inference.Replays;
 using MlOps.Inference.Streams;
 using MlOps.ServiceDefaults;
 
@@ -32,6 +34,12 @@ internal static partial class InferenceApplication
         builder.AddServiceClient<RegistryService.RegistryServiceClient>("registry");
         builder.AddServiceClient<FeatureStoreService.FeatureStoreServiceClient>("featurestore")
             .ConfigureChannel(channel => channel.ServiceConfig = RetryOnce);
+        // Where it is not told, there are no replays.
+        if (builder.Configuration["services:monitoring:grpc:0"] is not null)
+        {
+            builder.AddServiceClient<MonitoringService.MonitoringServiceClient>("monitoring");
+        }
+
         var hasDatabase = !string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Database));
         AddEvents(builder, hasDatabase);
         if (hasDatabase)
@@ -64,6 +72,7 @@ internal static partial class InferenceApplication
         builder.Services.AddValidatedOptions<AdmissionOptions>("Inference:Admission");
         builder.Services.AddSingleton<RequestGate>();
         builder.Services.AddSingleton<Predictor>();
+        builder.Services.AddSingleton<ReplayPredictions>();
         builder.Services.AddSingleton<Scoring>();
         // Else one would be made for every call.
         builder.Services.AddSingleton<OpenInferenceGrpcService>();
@@ -81,6 +90,7 @@ internal static partial class InferenceApplication
         ModelEndpoints.Map(app);
         PredictEndpoints.Map(app);
         ScoringEndpoints.Map(app);
+        ReplayEndpoints.Map(app);
         if (hasDatabase)
         {
             app.MapBatchJobs();

@@ -42,6 +42,10 @@ internal sealed record InferenceOptions
     [Range(1, 1_000_000)]
     public int MaxRequestValues { get; init; } = 1_000_000;
 
+    /// <summary>Replays that may be under way at once; the next one is refused. Default 2.</summary>
+    [Range(1, 100)]
+    public int MaxReplays { get; init; } = 2;
+
     /// <summary>Bytes of model files kept on disk; the longest unused go first. Default 4 GiB.</summary>
     [Range(1L << 20, long.MaxValue)]
     public long ModelCacheBytes { get; init; } = 4L << 30;

@@ -7,12 +7,13 @@ using MlOps.Inference.Explanations;
 using MlOps.Inference.Models;
 using MlOps.Inference.PredictionLog;
 using MlOps.Inference.Predictions;
+using MlOps.Inference.Replays;
 
 namespace MlOps.Inference.Protocol;
 
-/// <summary>Predictions by entity keys over gRPC, their explanations, and the models that are loaded.</summary>
+/// <summary>Predictions by entity keys over gRPC, their explanations and replays, and the models that are loaded.</summary>
 internal sealed class InferenceGrpcService(
-    ModelHost host, PredictRows predictRows, Predictor predictor, Logbook logbook, TimeProvider time)
+    ModelHost host, PredictRows predictRows, Predictor predictor, ReplayPredictions replays, Logbook logbook, TimeProvider time)
     : InferenceService.InferenceServiceBase
 {
     [Predicts]
@@ -39,6 +40,12 @@ internal sealed class InferenceGrpcService(
             Explanation = answer.Explanation,
             Flags = { answer.Flags },
         };
+    }
+
+    public override async Task Replay(ReplayRequest request, IServerStreamWriter<ReplayResponse> responseStream, ServerCallContext context)
+    {
+        var ct = context.CancellationToken;
+        await foreach (var part in replays.ReplayAsync(request, ct)) await responseStream.WriteAsync(part, ct);
     }
 
     private async Task<PredictResponse> AnswerAsync(PredictRequest request, Call call, ServerCallContext context)

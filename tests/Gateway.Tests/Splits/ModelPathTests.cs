@@ -15,6 +15,7 @@ public sealed class ModelPathTests
     [InlineData("/v1/models/flight-delay/versions/3:predict", "flight-delay", true)]
     [InlineData("/v1/models/flight-delay/aliases/shadow/predict", "flight-delay", true)]
     [InlineData("/v1/models/flight-delay/labels/stable:predict", "flight-delay", true)]
+    [InlineData("/v1/models/flight-delay/replay", "flight-delay", true)]
     public void The_model_is_the_segment_after_models(string path, string model, bool namesVersion)
     {
         Assert.True(ModelPath.TryRead(path, out var found, out var named));
