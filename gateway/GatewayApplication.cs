@@ -7,6 +7,7 @@ using MlOps.Gateway.JsonCalls;
 using MlOps.Gateway.OpenApi;
 using MlOps.Gateway.Rollouts;
 using MlOps.Gateway.Routes;
+using MlOps.Gateway.Shadows;
 using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
 
@@ -46,6 +47,7 @@ internal static class GatewayApplication
         builder.Services.ConfigureHttpJsonOptions(json => PolicyJson.Configure(json.SerializerOptions));
         builder.AddAccess();
         builder.AddRollouts();
+        builder.AddShadows();
         builder.AddPlatformRoutes();
         builder.AddPlatformHealth();
         builder.AddReflection();
@@ -62,6 +64,7 @@ internal static class GatewayApplication
         app.MapTrafficPolicies();
         app.MapAccess();
         app.MapRollouts();
+        app.MapShadows();
         app.MapGrpcService<GatewayGrpcService>();
         app.MapReflection();
         app.MapPlatformRoutes();

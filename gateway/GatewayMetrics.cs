@@ -5,6 +5,8 @@ namespace MlOps.Gateway;
 /// <summary>Instruments of the meter <c>MlOps.Gateway</c>.</summary>
 internal sealed class GatewayMetrics
 {
+    private readonly Meter _meter;
+
     public GatewayMetrics(IMeterFactory meters)
     {
         var meter = meters.Create("MlOps.Gateway");
@@ -20,6 +22,17 @@ internal sealed class GatewayMetrics
             "mlops.gateway.key.reloads", "{reload}", "Times the API keys were read from the database.");
         Refused = meter.CreateCounter<long>(
             "mlops.gateway.refused", "{request}", "Requests turned away at the door, by the code of the refusal.");
+        ShadowCopies = meter.CreateCounter<long>(
+            "mlops.gateway.shadow.copies", "{request}", "Requests that were to be copied for a shadow, by what became of it.");
+        ShadowDuration = meter.CreateHistogram<double>(
+            "mlops.gateway.shadow.duration", "s", "From when a copy is sent until its shadow has answered.");
+        RolloutWeight = meter.CreateGauge<double>(
+            "mlops.gateway.rollout.weight", "1", "Share of the subjects that meet the version on trial, as the replica that drives the rollout set it.");
+        RolloutValue = meter.CreateGauge<double>(
+            "mlops.gateway.rollout.value", "1", "What a rollout's rule compares, by metric and arm, at the last look.");
+        RolloutChanges = meter.CreateCounter<long>(
+            "mlops.gateway.rollout.changes", "{change}", "Changes of rollouts, by the phase they led to.");
+        _meter = meter;
     }
 
     public Counter<long> Assignments { get; }
@@ -33,4 +46,18 @@ internal sealed class GatewayMetrics
     public Counter<long> KeyReloads { get; }
 
     public Counter<long> Refused { get; }
+
+    public Counter<long> ShadowCopies { get; }
+
+    public Histogram<double> ShadowDuration { get; }
+
+    public Gauge<double> RolloutWeight { get; }
+
+    public Gauge<double> RolloutValue { get; }
+
+    public Counter<long> RolloutChanges { get; }
+
+    /// <summary>Reads the bytes that copies hold whenever metrics are collected.</summary>
+    public void ObserveShadowBytes(Func<long> read) => _meter.CreateObservableGauge(
+        "mlops.gateway.shadow.bytes", read, "By", "Bytes of the copies that are being made or wait to be sent.");
 }

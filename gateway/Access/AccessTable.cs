@@ -159,6 +159,7 @@ internal static class AccessTable
         Reads("/mlops.monitoring.v1.MonitoringService/GetDrift", Right.Read, "model"),
         Reads("/mlops.monitoring.v1.MonitoringService/GetPerformance", Right.Read, "model"),
         Reads("/mlops.monitoring.v1.MonitoringService/GetArmStatistics", Right.Read, "model"),
+        Reads("/mlops.monitoring.v1.MonitoringService/CompareShadow", Right.Read, "model"),
         // Whole inputs, and ids of any model: more than what a viewer of one model sees.
         Reads("/mlops.monitoring.v1.MonitoringService/GetPredictions", Right.Develop | Right.Operate),
 
@@ -195,6 +196,10 @@ internal static class AccessTable
         Changes("/mlops.gateway.v1.RolloutService/PromoteRollout", Right.Approve, "model"),
         Changes("/mlops.gateway.v1.RolloutService/AbortRollout", Right.Operate | Right.Approve, "model"),
         Changes("/mlops.gateway.v1.RolloutService/RollBack", Right.Operate | Right.Approve, "model"),
+
+        // Shadows; which there are stands in the traffic policies.
+        Reads("GET /v1/shadows/{model}/{version}", Right.Read),
+        Reads("/mlops.gateway.v1.ShadowService/GetShadowReport", Right.Read, "model"),
 
         // Access itself.
         Anybody("GET /v1/access/me"),

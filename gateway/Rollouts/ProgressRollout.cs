@@ -12,7 +12,7 @@ namespace MlOps.Gateway.Rollouts;
 /// </summary>
 internal sealed class ProgressRollout(
     NpgsqlDataSource source, RolloutChanges changes, RollBack rollBack, GatherEvidence gather, CallHooks hooks,
-    IEnumerable<IShadowSamples> shadows, TimeProvider time)
+    ShadowVersion shadows, GatewayMetrics metrics, TimeProvider time)
 {
     public async Task RunAsync(Rollout rollout, CancellationToken ct)
     {
@@ -32,6 +32,7 @@ internal sealed class ProgressRollout(
 
         var findings = JudgeRollout.Judge(rollout.Plan, rollout.State.SlowBucket, evidence, time.GetUtcNow());
         await KeepAsync(rollout, findings, ct);
+        Record(rollout, findings);
         if (findings.Broken is { } broken) await GoBackAsync(rollout, broken.Message, ct);
         else if (await hooks.FirstYesAsync(rollout, HookType.Rollback, ct) is { } hook) await GoBackAsync(rollout, $"the hook {hook.Name} asks for it", ct);
         else if (!rollout.IsPaused) await StepAsync(rollout, findings, ct);
@@ -53,25 +54,26 @@ internal sealed class ProgressRollout(
     {
         var isMore = weight * coverage > rollout.State.Weight * rollout.State.Coverage;
         if (isMore && await hooks.FirstNoAsync(rollout, HookType.ConfirmTrafficIncrease, ct) is not null) return;
-        var after = rollout with
-        {
-            State = rollout.State with
+        await SetAsync(
+            rollout, rollout.State with
             {
                 Weight = weight,
                 Coverage = coverage,
                 Step = rollout.State.Step + 1,
-                Since = time.GetUtcNow(),
                 Message = FormattableString.Invariant($"weight {weight * 100:0.##} %, coverage {coverage * 100:0.##} %"),
             },
-        };
-        if (await changes.MakeAsync(rollout, after, RolloutArms.At(weight, rollout.StableVersion, rollout.Version), RolloutChanges.Actor, ct))
-        {
-            await hooks.TellAsync(after, HookType.Event, ct);
-        }
-        else if (rollout.State.Revision == 0)
-        {
-            await EnterAsync(rollout, RolloutPhase.Failed, "the model's traffic is split by another policy", ct);
-        }
+            ct);
+    }
+
+    // The policy follows the state, and the step's time begins.
+    private async Task SetAsync(Rollout rollout, RolloutState state, CancellationToken ct)
+    {
+        var after = rollout with { State = state with { Since = time.GetUtcNow() } };
+        var arms = state.Weight > 0
+            ? RolloutArms.At(state.Weight, rollout.StableVersion, rollout.Version)
+            : RolloutArms.Only(RolloutArms.Stable, rollout.StableVersion);
+        if (await changes.MakeAsync(rollout, after, arms, RolloutChanges.Actor, ct)) await hooks.TellAsync(after, HookType.Event, ct);
+        else if (rollout.State.Revision == 0) await EnterAsync(rollout, RolloutPhase.Failed, "the model's traffic is split by another policy", ct);
     }
 
     private async Task AnalyseAsync(Rollout rollout, AnalysisStep analysis, Findings findings, CancellationToken ct)
@@ -98,13 +100,24 @@ internal sealed class ProgressRollout(
         }
     }
 
-    private async Task ShadowAsync(Rollout rollout, ShadowStep shadow, CancellationToken ct)
+    private async Task ShadowAsync(Rollout rollout, ShadowStep step, CancellationToken ct)
     {
-        // Plans with such a step are refused where nobody mirrors; a gateway that no longer does goes past it.
-        var mirror = shadows.FirstOrDefault();
-        if (mirror is not null && await mirror.CountAsync(rollout, rollout.State.Since, ct) < shadow.Samples) return;
-        if (mirror is not null) await mirror.EndAsync(rollout, ct);
-        await NextAsync(rollout, $"{shadow.Samples} shadowed", ct);
+        if (rollout.State.ShadowRate != step.Rate)
+        {
+            var message = FormattableString.Invariant($"shadow of {step.Rate * 100:0.##} % of the requests");
+            await SetAsync(rollout, rollout.State with { ShadowRate = step.Rate, Message = message }, ct);
+            return;
+        }
+
+        var result = await shadows.LookAsync(rollout, step, ct);
+        if (result is { IsWorse: true }) await GoBackAsync(rollout, result.Message, ct);
+        else if (result is not null) await EndShadowAsync(result.Message);
+        else if (!HasLasted(rollout, rollout.Plan.ProgressDeadlineSeconds)) return;
+        else if (rollout.Plan.OnInconclusive == "stop") await GoBackAsync(rollout, "the shadow has not its samples at the deadline", ct);
+        else if (rollout.Plan.OnInconclusive == "widen") await EndShadowAsync("the shadow has not its samples at the deadline");
+
+        Task EndShadowAsync(string message) => SetAsync(
+            rollout, rollout.State with { ShadowRate = 0, Step = rollout.State.Step + 1, Message = message }, ct);
     }
 
     private async Task ConfirmAsync(Rollout rollout, Findings findings, CancellationToken ct)
@@ -147,6 +160,16 @@ internal sealed class ProgressRollout(
     private async Task KeepAsync(Rollout rollout, Findings findings, CancellationToken ct) => await source.ExecuteAsync(
         "update rollout set findings = $2 where rollout_id = $1 and stamp = $3",
         [rollout.Id, TrafficPolicyChanges.Json(findings), rollout.Stamp], ct);
+
+    private void Record(Rollout rollout, Findings findings)
+    {
+        var model = KeyValuePair.Create<string, object?>("model", rollout.Model);
+        foreach (var rule in findings.Rules.Where(r => r.CanaryCount > 0))
+        {
+            metrics.RolloutValue.Record(rule.Baseline, model, new("metric", rule.Metric), new("arm", RolloutArms.Stable));
+            metrics.RolloutValue.Record(rule.Canary, model, new("metric", rule.Metric), new("arm", RolloutArms.Canary));
+        }
+    }
 
     private bool HasLasted(Rollout rollout, double seconds) => time.GetUtcNow() - rollout.State.Since >= TimeSpan.FromSeconds(seconds);
 }

@@ -27,7 +27,7 @@ internal sealed class PromoteVersion(
 
         if (rollout.State.Weight < 1 || rollout.State.Coverage < 1)
         {
-            var all = rollout with { State = rollout.State with { Weight = 1, Coverage = 1, Message = "all subjects" } };
+            var all = rollout with { State = rollout.State with { Weight = 1, Coverage = 1, ShadowRate = 0, Message = "all subjects" } };
             var isSet = await changes.MakeAsync(
                 rollout, all, RolloutArms.At(1, rollout.StableVersion, rollout.Version), RolloutChanges.Actor, ct);
             if (isSet) await hooks.TellAsync(all, HookType.Event, ct);

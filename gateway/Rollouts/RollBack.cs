@@ -19,7 +19,7 @@ internal sealed class RollBack(NpgsqlDataSource source, RolloutChanges changes, 
     /// <param name="ct">Gives up.</param>
     public async Task<bool> TryAsync(Rollout rollout, string outcome, string actor, string reason, CancellationToken ct)
     {
-        var state = rollout.State with { Weight = 0, Coverage = 1, Message = reason, Outcome = outcome, Since = time.GetUtcNow() };
+        var state = rollout.State with { Weight = 0, Coverage = 1, ShadowRate = 0, Message = reason, Outcome = outcome, Since = time.GetUtcNow() };
         if (rollout.State.Revision > 0 || rollout.Phase == RolloutPhase.Succeeded)
         {
             return await changes.MakeAsync(

@@ -1,5 +1,6 @@
 using MlOps.Gateway.Rollouts.Judgement;
 using MlOps.Gateway.Splits;
+using Wire = MlOps.Contracts.Gateway.V1;
 
 namespace MlOps.Gateway.Rollouts;
 
@@ -10,6 +11,9 @@ internal sealed record Rollout(
 {
     /// <summary>The last look; null before the first.</summary>
     public Findings? Findings { get; init; }
+
+    /// <summary>What the last shadow step has found so far; null: there was none.</summary>
+    public Wire.ShadowReport? Shadow { get; init; }
 
     /// <summary>The step under way; null past the last.</summary>
     public RolloutStep? Step => State.Step < Plan.Steps.Count ? Plan.Steps[State.Step] : null;
@@ -30,6 +34,9 @@ internal sealed record RolloutState
     public double Weight { get; init; }
 
     public double Coverage { get; init; } = 1;
+
+    /// <summary>Share of the requests that the version gets copies of; 0: none.</summary>
+    public double ShadowRate { get; init; }
 
     /// <summary>Of the policy the rollout has set; 0: none.</summary>
     public long Revision { get; init; }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using MlOps.Contracts.Events;
 using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
@@ -10,8 +11,8 @@ namespace MlOps.Gateway.Rollouts;
 /// or none of it. A change made from a state that is no longer the present one is none.
 /// </summary>
 internal sealed partial class RolloutChanges(
-    NpgsqlDataSource source, TrafficPolicyChanges policies, PutTrafficPolicy put, PolicyBook book, Outbox outbox, TimeProvider time,
-    ILogger<RolloutChanges> logger)
+    NpgsqlDataSource source, TrafficPolicyChanges policies, PutTrafficPolicy put, PolicyBook book, Outbox outbox, GatewayMetrics metrics,
+    TimeProvider time, ILogger<RolloutChanges> logger)
 {
     /// <summary>Who changes what the rollout itself decides.</summary>
     public const string Actor = "rollout";
@@ -23,7 +24,7 @@ internal sealed partial class RolloutChanges(
     public async Task<bool> MakeAsync(Rollout before, Rollout after, string actor, CancellationToken ct, bool isTold = true)
     {
         var isMade = await source.InTransactionAsync(t => WriteAsync(t, before, after, actor, isTold, time.GetUtcNow(), ct), ct);
-        if (isMade && isTold) LogAdvanced(after.Model, after.Version, after.Phase, after.State.Weight, after.State.Message);
+        if (isMade && isTold) Note(after);
         return isMade;
     }
 
@@ -57,8 +58,16 @@ internal sealed partial class RolloutChanges(
         }
 
         await book.CatchUpAsync(revision, ct);
-        LogAdvanced(after.Model, after.Version, after.Phase, after.State.Weight, after.State.Message);
+        Note(after);
         return true;
+    }
+
+    private void Note(Rollout rollout)
+    {
+        LogAdvanced(rollout.Model, rollout.Version, rollout.Phase, rollout.State.Weight, rollout.State.Message);
+        var model = KeyValuePair.Create<string, object?>("model", rollout.Model);
+        metrics.RolloutChanges.Add(1, model, new("phase", rollout.Phase));
+        metrics.RolloutWeight.Record(rollout.State.Weight, model, new("version", rollout.Version));
     }
 
     // The policy that comes back in the end. An experiment is not swept aside.
@@ -85,9 +94,20 @@ internal sealed partial class RolloutChanges(
                 Arms = arms,
                 Salt = $"{rollout.Model}:{rollout.Version}",
                 Coverage = rollout.State.Coverage,
+                Shadows = ShadowsOf(subject, rollout),
                 Rollout = rollout.Id,
             };
         return await put.StoreAsync(turn, policy, ct);
+    }
+
+    // Somebody's own shadows stay; of the version on trial the step decides.
+    private static PolicyShadow[] ShadowsOf(TrafficPolicy before, Rollout rollout)
+    {
+        var version = rollout.Version.ToString(CultureInfo.InvariantCulture);
+        PolicyShadow[] others = [.. before.Shadows.Where(s => s.Version != version)];
+        return rollout.State.ShadowRate > 0
+            ? [new PolicyShadow(version, rollout.State.ShadowRate), .. others.Take(TrafficPolicyRules.MaxShadows - 1)]
+            : others;
     }
 
     private static RolloutState WithStratum(RolloutState state, TrafficPolicyChanges.Turn turn, IReadOnlyList<PolicyArm>? arms)

@@ -1,5 +1,7 @@
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.HttpResults;
 using MlOps.Gateway.Rollouts.Judgement;
+using MlOps.Gateway.Shadows;
 
 namespace MlOps.Gateway.Rollouts;
 
@@ -57,10 +59,11 @@ internal static class RolloutEndpoints
     internal sealed record RolloutAnswer(
         Guid RolloutId, string Model, int Version, int StableVersion, string Phase, bool IsPaused, int Step, double Weight, double Coverage,
         string Message, string Source, string Actor, string Reason, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt,
-        DateTimeOffset? EndedAt, RolloutPlan Plan, Findings? Findings, IEnumerable<RolloutEntry>? History)
+        DateTimeOffset? EndedAt, RolloutPlan Plan, Findings? Findings, JsonObject? Shadow, IEnumerable<RolloutEntry>? History)
     {
         public static RolloutAnswer Of(Rollout r, IEnumerable<RolloutEntry>? history = null) => new(
             r.Id, r.Model, r.Version, r.StableVersion, r.Phase, r.IsPaused, r.State.Step, r.State.Weight, r.State.Coverage, r.State.Message,
-            r.Source, r.Actor, r.Reason, r.CreatedAt, r.UpdatedAt, r.EndedAt, r.Plan, r.Findings, history);
+            r.Source, r.Actor, r.Reason, r.CreatedAt, r.UpdatedAt, r.EndedAt, r.Plan, r.Findings,
+            r.Shadow is { } shadow ? ShadowJson.Of(shadow) : null, history);
     }
 }

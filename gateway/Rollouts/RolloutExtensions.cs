@@ -22,7 +22,7 @@ internal static class RolloutExtensions
             .AddSingleton<OutcomeBook>().AddSingleton<ReadOutcomes>().AddSingleton<GatherEvidence>().AddSingleton<CallHooks>()
             .AddSingleton<ModelAliases>().AddSingleton<WarmReplicas>().AddSingleton<RolloutChanges>().AddSingleton<ListRollouts>()
             .AddSingleton<StartRollout>().AddSingleton<SteerRollout>().AddSingleton<RollBack>()
-            .AddSingleton<ProgressRollout>().AddSingleton<PromoteVersion>().AddSingleton<AdvanceRollout>()
+            .AddSingleton<ShadowVersion>().AddSingleton<ProgressRollout>().AddSingleton<PromoteVersion>().AddSingleton<AdvanceRollout>()
             .AddHostedService<FlushOutcomes>().AddHostedService<DriveRollouts>();
     }
 

@@ -72,7 +72,11 @@ internal sealed record PauseStep(double? Seconds = null);
 internal sealed record AnalysisStep(double? Seconds = null);
 
 /// <summary>Waits until this many requests were answered by the new version beside the stable one, unseen by the callers.</summary>
-internal sealed record ShadowStep(long Samples);
+/// <param name="Samples">Copies that the version answered or failed.</param>
+/// <param name="Rate">Share of the requests that is copied, above 0 to 1.</param>
+/// <param name="MaxFailureShare">The greatest share of copies it may fail where the live version answered.</param>
+/// <param name="MaxDifference">The greatest mean of |shadow − live|; null: any.</param>
+internal sealed record ShadowStep(long Samples, double Rate = 1, double MaxFailureShare = 0.01, double? MaxDifference = null);
 
 /// <summary>What the new version must keep; see <see cref="MlOps.Numerics.Sequential.MetricRule"/>.</summary>
 internal sealed record RolloutRule

@@ -10,7 +10,7 @@ internal static class RolloutPlanRules
     private const int MaxHooks = 20;
     private const double MaxSeconds = 30 * 24 * 3600;
 
-    public static void CheckPlan(this Violations violations, RolloutPlan plan, bool hasShadows)
+    public static void CheckPlan(this Violations violations, RolloutPlan plan)
     {
         violations.AddIf(plan.Steps.Count > MaxSteps, "steps", $"at most {MaxSteps}");
         violations.AddIf(plan.Rules.Count > MaxRules, "rules", $"at most {MaxRules}");
@@ -22,12 +22,12 @@ internal static class RolloutPlanRules
             "progress_deadline_seconds", "must be minimum_step_seconds to 2,592,000 (30 days)");
         violations.AddIf(plan.Alpha is not (> 0 and < 0.5), "alpha", "must be between 0 and 0.5");
         if (violations.Any) return;
-        for (var i = 0; i < plan.Steps.Count; i++) violations.CheckStep(plan.Steps[i], $"steps[{i}]", hasShadows);
+        for (var i = 0; i < plan.Steps.Count; i++) violations.CheckStep(plan.Steps[i], $"steps[{i}]");
         for (var i = 0; i < plan.Rules.Count; i++) violations.CheckRule(plan.Rules[i], $"rules[{i}]");
         for (var i = 0; i < plan.Hooks.Count; i++) violations.CheckHook(plan.Hooks[i], $"hooks[{i}]");
     }
 
-    private static void CheckStep(this Violations violations, RolloutStep? step, string field, bool hasShadows)
+    private static void CheckStep(this Violations violations, RolloutStep? step, string field)
     {
         object?[] kinds = [step?.SetWeight, step?.SetCoverage, step?.Pause, step?.Analysis, step?.Shadow];
         violations.AddIf(
@@ -38,8 +38,12 @@ internal static class RolloutPlanRules
         violations.AddIf(step.Pause?.Seconds is { } pause && !IsSeconds(pause), $"{field}.pause.seconds", "must be 0 to 2,592,000 (30 days)");
         violations.AddIf(
             step.Analysis?.Seconds is { } analysis && !IsSeconds(analysis), $"{field}.analysis.seconds", "must be 0 to 2,592,000 (30 days)");
-        violations.AddIf(step.Shadow is { Samples: < 1 or > 1_000_000_000 }, $"{field}.shadow.samples", "must be 1 to 1,000,000,000");
-        violations.AddIf(step.Shadow is not null && !hasShadows, $"{field}.shadow", "this gateway mirrors no traffic");
+        if (step.Shadow is not { } shadow) return;
+        violations.AddIf(shadow.Samples is < 1 or > 1_000_000_000, $"{field}.shadow.samples", "must be 1 to 1,000,000,000");
+        violations.AddIf(shadow.Rate is not (> 0 and <= 1), $"{field}.shadow.rate", "must be above 0 and at most 1");
+        violations.AddIf(shadow.MaxFailureShare is not (>= 0 and <= 1), $"{field}.shadow.max_failure_share", "must be between 0 and 1");
+        violations.AddIf(
+            shadow.MaxDifference is { } most && !(double.IsFinite(most) && most >= 0), $"{field}.shadow.max_difference", "must be a number from 0");
     }
 
     private static void CheckRule(this Violations violations, RolloutRule? rule, string field)

@@ -3,6 +3,7 @@ using MlOps.Gateway.Rollouts.Judgement;
 using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
 using Npgsql;
+using Wire = MlOps.Contracts.Gateway.V1;
 
 namespace MlOps.Gateway.Rollouts;
 
@@ -12,7 +13,7 @@ internal static class RolloutRows
     public const string Columns =
         """
         rollout_id, model, version, stable_version, phase, is_paused, plan, state, source, actor, reason, stamp, created_at, updated_at,
-        ended_at, findings
+        ended_at, findings, shadow
         """;
 
     public const string NotOver = "phase not in ('Succeeded', 'Failed', 'Terminated')";
@@ -24,6 +25,7 @@ internal static class RolloutRows
         r.IsDBNull(14) ? null : r.GetFieldValue<DateTimeOffset>(14))
     {
         Findings = r.IsDBNull(15) ? null : Parse<Findings>(r.GetString(15)),
+        Shadow = r.IsDBNull(16) ? null : Wire.ShadowReport.Parser.ParseFrom(r.GetFieldValue<byte[]>(16)),
     };
 
     public static Task<Rollout?> FindAsync(NpgsqlDataSource source, Guid id, CancellationToken ct) => source.QueryFirstOrDefaultAsync(

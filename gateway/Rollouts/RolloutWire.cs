@@ -45,6 +45,7 @@ internal static class RolloutWire
             UpdatedAtMicros = Micros(rollout.UpdatedAt),
             EndedAtMicros = rollout.EndedAt is { } ended ? Micros(ended) : 0,
             Findings = rollout.Findings is { } findings ? ToWire(findings) : null,
+            Shadow = rollout.Shadow,
         };
         wire.History.AddRange((history ?? []).Select(e => new Wire.RolloutEntry
         {
@@ -65,9 +66,27 @@ internal static class RolloutWire
         Wire.RolloutStep.StepOneofCase.Pause => new RolloutStep { Pause = new PauseStep(step.Pause.HasSeconds ? step.Pause.Seconds : null) },
         Wire.RolloutStep.StepOneofCase.Analysis =>
             new RolloutStep { Analysis = new AnalysisStep(step.Analysis.HasSeconds ? step.Analysis.Seconds : null) },
-        Wire.RolloutStep.StepOneofCase.Shadow => new RolloutStep { Shadow = new ShadowStep(step.Shadow.Samples) },
+        Wire.RolloutStep.StepOneofCase.Shadow => new RolloutStep { Shadow = FromWire(step.Shadow) },
         _ => new RolloutStep(),
     };
+
+    private static ShadowStep FromWire(Wire.ShadowStep step)
+    {
+        var defaults = new ShadowStep(step.Samples);
+        return defaults with
+        {
+            Rate = step.HasRate ? step.Rate : defaults.Rate,
+            MaxFailureShare = step.HasMaxFailureShare ? step.MaxFailureShare : defaults.MaxFailureShare,
+            MaxDifference = step.HasMaxDifference ? step.MaxDifference : null,
+        };
+    }
+
+    private static Wire.ShadowStep ToWire(ShadowStep step)
+    {
+        var wire = new Wire.ShadowStep { Samples = step.Samples, Rate = step.Rate, MaxFailureShare = step.MaxFailureShare };
+        if (step.MaxDifference is { } most) wire.MaxDifference = most;
+        return wire;
+    }
 
     private static RolloutRule FromWire(Wire.RolloutRule rule) => new()
     {
@@ -118,7 +137,7 @@ internal static class RolloutWire
         { Pause: not null } => new() { Pause = new Wire.PauseStep() },
         { Analysis.Seconds: { } seconds } => new() { Analysis = new Wire.AnalysisStep { Seconds = seconds } },
         { Analysis: not null } => new() { Analysis = new Wire.AnalysisStep() },
-        { Shadow: { } shadow } => new() { Shadow = new Wire.ShadowStep { Samples = shadow.Samples } },
+        { Shadow: { } shadow } => new() { Shadow = ToWire(shadow) },
         _ => new(),
     };
 

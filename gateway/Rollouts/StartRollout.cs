@@ -6,7 +6,7 @@ namespace MlOps.Gateway.Rollouts;
 
 /// <summary>Declares a rollout. It begins at once, or when those of the model declared before it are over.</summary>
 internal sealed partial class StartRollout(
-    NpgsqlDataSource source, PolicyBook book, ModelAliases aliases, IEnumerable<IShadowSamples> shadows, TimeProvider time,
+    NpgsqlDataSource source, PolicyBook book, ModelAliases aliases, TimeProvider time,
     ILogger<StartRollout> logger)
 {
     private const int MostWaiting = 20;
@@ -25,7 +25,7 @@ internal sealed partial class StartRollout(
         var violations = new Violations();
         violations.AddIf(model.Length == 0, "model", "must be given");
         violations.AddIf(version < 1, "version", "must be a version number from 1");
-        violations.CheckPlan(plan, hasShadows: shadows.Any());
+        violations.CheckPlan(plan);
         violations.CheckReason(actor, reason);
         violations.ThrowIfAny("ROLLOUT_INVALID");
         book.ThrowIfFileOwned(model);

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 using MlOps.Gateway.Access;
 using MlOps.Gateway.JsonCalls;
 using MlOps.Gateway.Rollouts.Observations;
+using MlOps.Gateway.Shadows;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace MlOps.Gateway.Routes;
@@ -27,6 +28,7 @@ internal sealed partial class ForwardFailures(
         if (http.Features.Get<IForwarderErrorFeature>() is { } failure) await AnswerAsync(http, failure, reset);
         // Of a rollout's canary or baseline: now it is known what the caller got.
         http.Features.Get<Observation>()?.End(http, time.GetElapsedTime(started));
+        http.Features.Get<ShadowTap>()?.End(http);
     }
 
     private async Task AnswerAsync(HttpContext http, IForwarderErrorFeature failure, HeldReset? reset)

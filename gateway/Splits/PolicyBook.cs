@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using MlOps.Gateway.Rollouts.Observations;
+using MlOps.Gateway.Shadows;
 using MlOps.Numerics.Assignment;
 using MlOps.ServiceDefaults;
 using Npgsql;
@@ -12,7 +13,7 @@ namespace MlOps.Gateway.Splits;
 /// </summary>
 internal sealed class PolicyBook(
     NpgsqlDataSource source, AssignmentCounts counts, GatewayMetrics metrics, IOptions<GatewayOptions> options,
-    OutcomeBook outcomes) : IDisposable
+    OutcomeBook outcomes, ShadowBook shadows) : IDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
     private volatile PolicySnapshot _current = PolicySnapshot.Empty;
@@ -105,7 +106,7 @@ internal sealed class PolicyBook(
             });
         _overridden = behind;
         var holdout = Holdout;
-        _current = new PolicySnapshot(revision, inForce.Select(p => new Split(p, counts, holdout, outcomes.Of(p))));
+        _current = new PolicySnapshot(revision, inForce.Select(p => new Split(p, counts, holdout, outcomes.Of(p), shadows.Of(p))));
     }
 
     private Task<long> LatestAsync(CancellationToken ct) => source.QueryFirstOrDefaultAsync(

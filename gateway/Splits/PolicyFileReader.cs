@@ -70,6 +70,7 @@ internal static class PolicyFileReader
             SubjectInput = fields.Text("subject_input"),
             SubjectJson = fields.Text("subject_json"),
             Layer = fields.Object("layer") is { } layer ? Layer(layer, $"{path}.layer", forms) : null,
+            Shadows = [.. fields.Array("shadows").Select((s, i) => Shadow(s, $"{path}.shadows[{i}]", forms))],
             Owner = PolicyOwner.File,
         }.WithDefaults();
         fields.RefuseOthers();
@@ -89,6 +90,14 @@ internal static class PolicyFileReader
         var arm = new PolicyArm(fields.Text("name"), fields.Text("version"), fields.Number("weight") ?? double.NaN);
         fields.RefuseOthers();
         return arm;
+    }
+
+    private static PolicyShadow Shadow(JsonElement element, string path, Violations violations)
+    {
+        var fields = new JsonFields(element, path, violations);
+        var shadow = new PolicyShadow(fields.Text("version"), fields.Number("rate") ?? double.NaN);
+        fields.RefuseOthers();
+        return shadow;
     }
 
     private static PolicyLayer Layer(JsonElement element, string path, Violations violations)

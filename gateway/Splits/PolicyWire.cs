@@ -17,6 +17,7 @@ internal static class PolicyWire
         SubjectInput = policy.SubjectInput,
         SubjectJson = policy.SubjectJson,
         Layer = policy.Layer is { } layer ? new PolicyLayer(layer.Name, layer.Start, layer.End) : null,
+        Shadows = [.. policy.Shadows.Select(s => new PolicyShadow(s.Version, s.Rate))],
     };
 
     public static Wire.TrafficPolicy ToWire(TrafficPolicy policy) => new()
@@ -36,6 +37,7 @@ internal static class PolicyWire
         Revision = policy.Revision,
         UpdatedAtMicros = Micros(policy.UpdatedAt),
         Owner = policy.Owner,
+        Shadows = { policy.Shadows.Select(s => new Wire.Shadow { Version = s.Version, Rate = s.Rate }) },
     };
 
     public static Wire.TrafficPolicyChange ToWire(PolicyChange change) => new()

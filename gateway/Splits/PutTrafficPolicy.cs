@@ -39,18 +39,19 @@ internal sealed partial class PutTrafficPolicy(TrafficPolicyChanges changes, Pol
         await turn.Transaction.ExecuteAsync(
             """
             insert into traffic_policy (
-                model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer, rollout)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer, rollout,
+                shadows)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             on conflict (model) do update set
                 revision = excluded.revision, arms = excluded.arms, salt = excluded.salt, coverage = excluded.coverage,
                 subject_header = excluded.subject_header, updated_at = excluded.updated_at,
                 subject_input = excluded.subject_input, subject_json = excluded.subject_json, layer = excluded.layer,
-                rollout = excluded.rollout
+                rollout = excluded.rollout, shadows = excluded.shadows
             """,
             [
                 stored.Model, stored.Revision, TrafficPolicyChanges.Json(stored.Arms), stored.Salt, stored.Coverage,
                 stored.SubjectHeader, stored.UpdatedAt, stored.SubjectInput, stored.SubjectJson, TrafficPolicyChanges.Json(stored.Layer),
-                stored.Rollout,
+                stored.Rollout, TrafficPolicyChanges.Json(stored.Shadows.Count > 0 ? stored.Shadows : null),
             ],
             ct);
         return stored;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Primitives;
 using MlOps.Gateway.Rollouts.Observations;
+using MlOps.Gateway.Shadows;
 using MlOps.Gateway.Splits.Subjects;
 using MlOps.Numerics.Assignment;
 
@@ -16,10 +17,11 @@ internal sealed class Split
     private readonly SplitRule _rule;
     private readonly SplitArm[] _arms;
 
-    public Split(TrafficPolicy policy, AssignmentCounts counts, Holdout? holdout = null, ObservedPolicy? observed = null)
+    public Split(TrafficPolicy policy, AssignmentCounts counts, Holdout? holdout = null, ObservedPolicy? observed = null, SplitShadow[]? shadows = null)
     {
         Policy = policy;
         Observed = observed;
+        Shadows = shadows ?? [];
         SubjectField = SubjectField.Of(policy);
         ReadsOwnHeader = policy.SubjectHeader != TrafficPolicy.DefaultSubjectHeader;
         _rule = new SplitRule(
@@ -34,6 +36,9 @@ internal sealed class Split
 
     /// <summary>Where what comes of the requests is counted; null: nobody asks.</summary>
     public ObservedPolicy? Observed { get; }
+
+    /// <summary>Who gets copies of the requests; empty: nobody.</summary>
+    public SplitShadow[] Shadows { get; }
 
     /// <summary>Where the body holds the subject; null: only the header counts.</summary>
     public SubjectField? SubjectField { get; }

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Primitives;
+using MlOps.Gateway.Shadows;
 
 namespace MlOps.Gateway.Splits;
 
@@ -11,7 +12,7 @@ namespace MlOps.Gateway.Splits;
 /// which no client can set. A request that names its version, or whose model has no policy, goes on as it came.
 /// </summary>
 internal sealed partial class SplitMiddleware(
-    RequestDelegate next, PolicyBook book, ForcedArm forcedArm, GatewayMetrics metrics, ILogger<SplitMiddleware> logger)
+    RequestDelegate next, PolicyBook book, ForcedArm forcedArm, ShadowTaps shadows, GatewayMetrics metrics, ILogger<SplitMiddleware> logger)
 {
     /// <summary>The calls whose requests carry the model in field 1 and its version in field 2.</summary>
     private static readonly FrozenDictionary<string, SplitCall> Calls = new Dictionary<string, SplitCall>
@@ -122,6 +123,7 @@ internal sealed partial class SplitMiddleware(
             http.Features.Set(observed.Observe(name, assignment.Arm.Place));
         }
 
+        if (isPrediction && isOneAnswer && split.Shadows.Length > 0 && assignment.Why != AssignmentReason.Forced) shadows.Begin(http, split.Shadows);
         if (Activity.Current is { IsAllDataRequested: true } activity) assignment.Describe(activity);
         return next(http);
     }

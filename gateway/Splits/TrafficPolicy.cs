@@ -25,6 +25,9 @@ internal sealed record TrafficPolicy(
     /// <summary>Null: the experiment shares its subjects with all others.</summary>
     public PolicyLayer? Layer { get; init; }
 
+    /// <summary>Versions that answer copies of the requests, for nobody but the prediction log.</summary>
+    public IReadOnlyList<PolicyShadow> Shadows { get; init; } = [];
+
     /// <summary>The rollout that set it, and judges its arms by what comes of their requests; null: somebody's own.</summary>
     public Guid? Rollout { get; init; }
 
@@ -47,6 +50,9 @@ internal sealed record PolicyLayer(string Name, double Start, double End)
 {
     public bool Overlaps(PolicyLayer? other) => other is not null && Name == other.Name && Start < other.End && other.Start < End;
 }
+
+/// <summary>A version number, and the share, above 0 to 1, of the requests that it gets copies of.</summary>
+internal sealed record PolicyShadow(string Version, double Rate);
 
 /// <summary>The two hands that write policies.</summary>
 internal static class PolicyOwner

@@ -14,7 +14,7 @@ namespace MlOps.Gateway.Splits;
 internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbox, AuditTrail audit, TimeProvider time)
 {
     private const string Columns =
-        "model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer, rollout";
+        "model, revision, arms, salt, coverage, subject_header, updated_at, subject_input, subject_json, layer, rollout, shadows";
 
     private const string What = "traffic policy";
 
@@ -142,6 +142,7 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
         SubjectJson = r.GetString(8),
         Layer = r.IsDBNull(9) ? null : JsonSerializer.Deserialize<PolicyLayer>(r.GetString(9), PolicyJson.Options),
         Rollout = r.IsDBNull(10) ? null : r.GetGuid(10),
+        Shadows = r.IsDBNull(11) ? [] : JsonSerializer.Deserialize<PolicyShadow[]>(r.GetString(11), PolicyJson.Options) ?? [],
     };
 
     // PostgreSQL keeps no finer time, and what is answered is what is kept.

@@ -54,6 +54,7 @@ internal static class TrafficPolicyEndpoints
             Layer = body.Layer is { } layer
                 ? new PolicyLayer(layer.Name ?? "", layer.Start ?? double.NaN, layer.End ?? double.NaN)
                 : null,
+            Shadows = [.. (body.Shadows ?? []).Select(s => new PolicyShadow(s?.Version ?? "", s?.Rate ?? double.NaN))],
         };
         try
         {
@@ -120,7 +121,10 @@ internal static class TrafficPolicyEndpoints
 
     internal sealed record PolicyBody(
         string? Model, IReadOnlyList<ArmBody?>? Arms, string? Salt, double? Coverage, string? SubjectHeader, long? Revision,
-        DateTimeOffset? UpdatedAt, string? Owner, string? SubjectInput, string? SubjectJson, LayerBody? Layer, string? Actor, string? Reason);
+        DateTimeOffset? UpdatedAt, string? Owner, string? SubjectInput, string? SubjectJson, LayerBody? Layer, IReadOnlyList<ShadowBody?>? Shadows, Guid? Rollout,
+        string? Actor, string? Reason);
+
+    internal sealed record ShadowBody(string? Version, double? Rate);
 
     internal sealed record LayerBody(string? Name, double? Start, double? End);
 

@@ -8,6 +8,7 @@ namespace MlOps.Gateway.Splits;
 internal static partial class TrafficPolicyRules
 {
     public const int MaxArms = 20;
+    public const int MaxShadows = 5;
     private const double WeightTolerance = 1e-9;
 
     public static void CheckPolicy(this Violations violations, TrafficPolicy policy)
@@ -30,6 +31,7 @@ internal static partial class TrafficPolicyRules
         if (policy.Layer is { } layer) violations.CheckLayer(layer);
         violations.AddIf(policy.Revision < 0, "revision", "must not be negative");
         violations.CheckArms(policy.Arms);
+        violations.CheckShadows(policy.Shadows);
     }
 
     public static void CheckReason(this Violations violations, string actor, string reason)
@@ -66,6 +68,22 @@ internal static partial class TrafficPolicyRules
         var sum = arms.Sum(a => a.Weight);
         violations.AddIf(
             arms.Count > 0 && !(Math.Abs(sum - 1) <= WeightTolerance), "arms", $"weights must sum to 1, not {sum:R}");
+    }
+
+    private static void CheckShadows(this Violations violations, IReadOnlyList<PolicyShadow> shadows)
+    {
+        violations.AddIf(shadows.Count > MaxShadows, "shadows", $"at most {MaxShadows}");
+        if (shadows.Count > MaxShadows) return;
+        for (var i = 0; i < shadows.Count; i++)
+        {
+            var (version, rate) = shadows[i];
+            // Pairs are found by the version that the log has, which is never an alias.
+            violations.AddIf(
+                !IsVersion(version) || !version.All(char.IsAsciiDigit), $"shadows[{i}].version", "must be a version number from 1");
+            violations.AddIf(
+                shadows.Take(i).Any(s => s.Version == version), $"shadows[{i}].version", $"{version} is a shadow before; versions are unique");
+            violations.AddIf(rate is not (> 0 and <= 1), $"shadows[{i}].rate", "must be above 0 and at most 1");
+        }
     }
 
     // Digits alone are a version number, never an alias.

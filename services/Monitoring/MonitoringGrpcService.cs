@@ -4,13 +4,15 @@ using MlOps.Monitoring.Drift;
 using MlOps.Monitoring.Labels;
 using MlOps.Monitoring.Performance;
 using MlOps.Monitoring.PredictionLog;
+using MlOps.Monitoring.Shadows;
 
 namespace MlOps.Monitoring;
 
 /// <summary>The gRPC surface <c>mlops.monitoring.v1</c>: hands each call to its slice.</summary>
 internal sealed class MonitoringGrpcService(
     SubmitLabels submitLabels, CountPredictions countPredictions, MeasureDrift measureDrift,
-    MeasurePerformance measurePerformance, SummariseArms summariseArms, GetPredictions getPredictions) : MonitoringService.MonitoringServiceBase
+    MeasurePerformance measurePerformance, SummariseArms summariseArms, GetPredictions getPredictions,
+    CompareShadow compareShadow) : MonitoringService.MonitoringServiceBase
 {
     public override Task<SubmitLabelsResponse> SubmitLabels(SubmitLabelsRequest request, ServerCallContext context) =>
         submitLabels.HandleAsync(request.Labels, context.CancellationToken);
@@ -37,4 +39,7 @@ internal sealed class MonitoringGrpcService(
 
     public override Task<GetPredictionsResponse> GetPredictions(GetPredictionsRequest request, ServerCallContext context) =>
         getPredictions.HandleAsync(request, context.CancellationToken);
+
+    public override Task<ShadowComparison> CompareShadow(CompareShadowRequest request, ServerCallContext context) =>
+        compareShadow.HandleAsync(request, context.CancellationToken);
 }

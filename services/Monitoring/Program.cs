@@ -4,6 +4,7 @@ using MlOps.Monitoring.Drift;
 using MlOps.Monitoring.Labels;
 using MlOps.Monitoring.Performance;
 using MlOps.Monitoring.PredictionLog;
+using MlOps.Monitoring.Shadows;
 using MlOps.ServiceDefaults;
 
 var builder = WebApplication.CreateBuilder(args);
@@ -16,7 +17,8 @@ builder.Services
     .AddSingleton<Months>().AddSingleton<InputLayouts>().AddSingleton<LogPredictions>().AddSingleton<CountPredictions>()
     .AddSingleton<GetPredictions>()
     .AddSingleton<SubmitLabels>().AddSingleton<MeasurePerformance>().AddSingleton<SummariseArms>()
-    .AddSingleton<ReferenceProfiles>().AddSingleton<CurrentColumns>().AddSingleton<MeasureDrift>();
+    .AddSingleton<ReferenceProfiles>().AddSingleton<CurrentColumns>().AddSingleton<MeasureDrift>()
+    .AddSingleton<CompareShadow>();
 
 var app = builder.Build();
 app.MapServiceDefaults();

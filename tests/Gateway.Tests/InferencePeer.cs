@@ -33,6 +33,7 @@ internal sealed class InferencePeer : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, ConnectionContext> _connections = [];
     private WebApplication? _app;
+    private int _hanging;
 
     public int HttpPort { get; } = FreePorts.Take();
 
@@ -41,6 +42,12 @@ internal sealed class InferencePeer : IAsyncDisposable
     public ConcurrentQueue<Seen> Requests { get; } = new();
 
     public bool IsHealthy { get; set; } = true;
+
+    /// <summary>What becomes of copies for shadows: <c>answer</c>, <c>fail</c>, or <c>hang</c> until their sender gives up.</summary>
+    public string Shadows { get; set; } = "answer";
+
+    /// <summary>Copies that hang.</summary>
+    public int Hanging => Volatile.Read(ref _hanging);
 
     /// <summary>Whether the answers carry headers about the version themselves, as those of Inference do.</summary>
     public bool AnswersVersion { get; set; }
@@ -95,6 +102,7 @@ internal sealed class InferencePeer : IAsyncDisposable
         var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body);
         Note(http, body.ToArray());
+        if (!await IsAnsweredAsync(http)) return Results.StatusCode(500);
         return Results.Json(new
         {
             model_version = Header(http, "x-mlops-model-version"),
@@ -103,6 +111,25 @@ internal sealed class InferencePeer : IAsyncDisposable
             tier = Header(http, "x-mlops-tier"),
             bytes = body.Length,
         });
+    }
+
+    /// <summary>Says which prediction it is, as Inference does, unless it is a copy that is not answered.</summary>
+    private async Task<bool> IsAnsweredAsync(HttpContext http)
+    {
+        http.Response.Headers["x-mlops-prediction-id"] = Guid.NewGuid().ToString("N");
+        if (Header(http, "x-mlops-tier") != "shadow" || Shadows == "answer") return true;
+        if (Shadows == "fail") return false;
+        Interlocked.Increment(ref _hanging);
+        try
+        {
+            await Task.Delay(Timeout.Infinite, http.RequestAborted);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _hanging);
+        }
+
+        return false;
     }
 
     private void Note(HttpContext http, byte[] body)
@@ -126,6 +153,7 @@ internal sealed class InferencePeer : IAsyncDisposable
         {
             var http = context.GetHttpContext();
             peer.Note(http, request.ToByteArray());
+            if (!await peer.IsAnsweredAsync(http)) throw new RpcException(new Status(StatusCode.Internal, "the shadow fails"));
             if (request.Id == "fail") throw new RpcException(new Status(StatusCode.NotFound, "no such model"));
             if (request.Id == "hang") await Task.Delay(Timeout.Infinite, context.CancellationToken);
             context.ResponseTrailers.Add("peer-trailer", "kept");

@@ -38,6 +38,8 @@ internal sealed class GatewayReplica : IAsyncDisposable
     /// <summary>The gRPC side for requests made by hand.</summary>
     public HttpClient Http2 { get; }
 
+    public T Get<T>() where T : notnull => _app.Services.GetRequiredService<T>();
+
     public IEnumerable<Endpoint> Endpoints => _app.Services.GetRequiredService<EndpointDataSource>().Endpoints;
 
     public static async Task<GatewayReplica> StartAsync(

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using MlOps.Gateway.Shadows;
 using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
 using Npgsql;
@@ -10,8 +11,8 @@ namespace MlOps.Gateway.Rollouts.Observations;
 /// lost or comes twice changes nothing; while PostgreSQL is away they wait in memory.
 /// </summary>
 internal sealed partial class FlushOutcomes(
-    NpgsqlDataSource source, OutcomeBook outcomes, PolicyBook policies, IOptions<RolloutOptions> options, TimeProvider time,
-    ILogger<FlushOutcomes> logger) : BackgroundService
+    NpgsqlDataSource source, OutcomeBook outcomes, ShadowBook shadows, FlushShadows flushShadows, PolicyBook policies,
+    IOptions<RolloutOptions> options, TimeProvider time, ILogger<FlushOutcomes> logger) : BackgroundService
 {
     private readonly Dictionary<(long Revision, int Arm), long> _written = [];
 
@@ -25,6 +26,7 @@ internal sealed partial class FlushOutcomes(
             {
                 await timer.WaitForNextTickAsync(stoppingToken);
                 outcomes.Sweep(policies.Current);
+                shadows.Sweep(policies.Current);
                 await FlushAsync(stoppingToken);
                 isAway = false;
             }
@@ -79,6 +81,7 @@ internal sealed partial class FlushOutcomes(
         }
 
         foreach (var observed in all) await FlushSubjectsAsync(observed, ct);
+        await flushShadows.RunAsync(ct);
     }
 
     private async Task FlushSubjectsAsync(ObservedPolicy observed, CancellationToken ct)

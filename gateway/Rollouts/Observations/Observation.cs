@@ -15,26 +15,21 @@ internal sealed class Observation(ArmOutcomes arm, int slice)
 
     public void End(HttpContext http, TimeSpan taken)
     {
-        var micros = (long)taken.TotalMicroseconds;
+        if (IsFailure(http) is { } isFailure) arm.Add(slice, (long)taken.TotalMicroseconds, isFailure);
+    }
+
+    /// <summary>Whether the caller got no success; null: it was shed.</summary>
+    public static bool? IsFailure(HttpContext http)
+    {
+        if (http.RequestAborted.IsCancellationRequested) return true;
         var response = http.Response;
-        if (http.RequestAborted.IsCancellationRequested)
-        {
-            arm.Add(slice, micros, isFailure: true);
-            return;
-        }
-
-        if (response.StatusCode == StatusCodes.Status429TooManyRequests) return;
-        if (response.StatusCode != StatusCodes.Status200OK || !IsGrpc(response))
-        {
-            arm.Add(slice, micros, isFailure: response.StatusCode >= 400);
-            return;
-        }
-
+        if (response.StatusCode == StatusCodes.Status429TooManyRequests) return null;
+        if (response.StatusCode != StatusCodes.Status200OK || !IsGrpc(response)) return response.StatusCode >= 400;
         // Of an answer without a message it stands among the headers.
         var trailers = http.Features.Get<IHttpResponseTrailersFeature>()?.Trailers;
         if (trailers is null || !trailers.TryGetValue(GrpcStatus, out var status)) status = response.Headers[GrpcStatus];
-        if (status.ToString() is ResourceExhausted) return;
-        arm.Add(slice, micros, isFailure: !int.TryParse(status, NumberStyles.None, CultureInfo.InvariantCulture, out var code) || code != 0);
+        if (status.ToString() is ResourceExhausted) return null;
+        return !int.TryParse(status, NumberStyles.None, CultureInfo.InvariantCulture, out var code) || code != 0;
     }
 
     private static bool IsGrpc(HttpResponse response) =>

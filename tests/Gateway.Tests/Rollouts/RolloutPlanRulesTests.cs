@@ -16,7 +16,7 @@ public sealed class RolloutPlanRulesTests
             Steps =
             [
                 new RolloutStep { SetWeight = 5 }, new RolloutStep(), new RolloutStep { SetWeight = 0.1, Analysis = new AnalysisStep() },
-                new RolloutStep { Pause = new PauseStep(-1) }, new RolloutStep { Shadow = new ShadowStep(100) },
+                new RolloutStep { Pause = new PauseStep(-1) }, new RolloutStep { Shadow = new ShadowStep(0, Rate: 0, MaxFailureShare: 2, MaxDifference: -1) },
             ],
             Rules =
             [
@@ -28,7 +28,8 @@ public sealed class RolloutPlanRulesTests
         };
         Assert.Equal(
             [
-                "steps[0].set_weight", "steps[1]", "steps[2]", "steps[3].pause.seconds", "steps[4].shadow", "rules[0].metric", "rules[1].aim",
+                "steps[0].set_weight", "steps[1]", "steps[2]", "steps[3].pause.seconds", "steps[4].shadow.samples", "steps[4].shadow.rate",
+                "steps[4].shadow.max_failure_share", "steps[4].shadow.max_difference", "rules[0].metric", "rules[1].aim",
                 "rules[1].absolute", "rules[2].threshold_ms", "rules[3].direction", "rules[4].relative", "hooks[0].type", "hooks[0].url",
                 "hooks[1].name",
             ],
@@ -36,13 +37,13 @@ public sealed class RolloutPlanRulesTests
         Assert.Equal(
             ["on_inconclusive", "minimum_step_seconds", "progress_deadline_seconds", "alpha"],
             Check(new RolloutPlan { OnInconclusive = "hope", MinimumStepSeconds = -1, ProgressDeadlineSeconds = -2, Alpha = 1 }));
-        Assert.DoesNotContain("steps[4].shadow", Check(plan, hasShadows: true));
+        Assert.Empty(Check(new RolloutPlan { Steps = [new RolloutStep { Shadow = new ShadowStep(100) }] }.WithDefaults()));
     }
 
-    private static string[] Check(RolloutPlan plan, bool hasShadows = false)
+    private static string[] Check(RolloutPlan plan)
     {
         var violations = new Violations();
-        violations.CheckPlan(plan, hasShadows);
+        violations.CheckPlan(plan);
         try
         {
             violations.ThrowIfAny("ROLLOUT_INVALID");

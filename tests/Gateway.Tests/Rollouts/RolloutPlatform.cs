@@ -225,19 +225,19 @@ public sealed class RolloutPlatform : IAsyncLifetime
 /// <summary>A gateway of the platform and clients of it.</summary>
 internal sealed class RolloutDoor : IDisposable
 {
-    private readonly GrpcChannel _channel;
-
     public RolloutDoor(ServiceProcess process)
     {
         Process = process;
-        _channel = GrpcChannel.ForAddress(process.Grpc);
+        Channel = GrpcChannel.ForAddress(process.Grpc);
         Rest = new HttpClient { BaseAddress = process.Http };
-        Rollouts = new(_channel);
-        Policies = new(_channel);
-        Inference = new(_channel);
+        Rollouts = new(Channel);
+        Policies = new(Channel);
+        Inference = new(Channel);
     }
 
     public ServiceProcess Process { get; }
+
+    public GrpcChannel Channel { get; }
 
     public HttpClient Rest { get; }
 
@@ -254,7 +254,7 @@ internal sealed class RolloutDoor : IDisposable
     public void Dispose()
     {
         Rest.Dispose();
-        _channel.Dispose();
+        Channel.Dispose();
     }
 }
 

@@ -20,10 +20,12 @@ internal sealed class RolloutTraffic : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<Asked> _asked = new();
     private readonly Task[] _callers;
+    private readonly int _doors;
     private int _labelled;
 
-    public RolloutTraffic(RolloutPlatform platform, string model)
+    public RolloutTraffic(RolloutPlatform platform, string model, int? doors = null)
     {
+        _doors = doors ?? platform.Doors.Count;
         _platform = platform;
         _model = model;
         _callers = [.. Enumerable.Range(0, Callers).Select(caller => Task.Run(() => CallAsync(caller)))];
@@ -64,7 +66,7 @@ internal sealed class RolloutTraffic : IAsyncDisposable
         var random = new Random(caller);
         for (var i = 0; !_stop.IsCancellationRequested; i++)
         {
-            var door = (caller + (i / 2)) % _platform.Doors.Count;
+            var door = (caller + (i / 2)) % _doors;
             var (x, subject, begun) = ((float)random.NextDouble(), $"{caller}-{i}", Now);
             try
             {
