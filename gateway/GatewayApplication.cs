@@ -5,6 +5,7 @@ using MlOps.Gateway.Access;
 using MlOps.Gateway.Access.Keys;
 using MlOps.Gateway.JsonCalls;
 using MlOps.Gateway.OpenApi;
+using MlOps.Gateway.Resilience;
 using MlOps.Gateway.Rollouts;
 using MlOps.Gateway.Routes;
 using MlOps.Gateway.Shadows;
@@ -49,6 +50,7 @@ internal static class GatewayApplication
         builder.AddRollouts();
         builder.AddShadows();
         builder.AddPlatformRoutes();
+        builder.AddResilience();
         builder.AddPlatformHealth();
         builder.AddReflection();
         builder.Services.AddSingleton<ApiDocument>();

@@ -16,6 +16,10 @@ internal sealed class GatewayMetrics
             "mlops.gateway.unread", "{request}", "gRPC predictions whose model could not be read, left to the default version.");
         ForwardFailures = meter.CreateCounter<long>(
             "mlops.gateway.forward.failures", "{request}", "Requests that a service did not answer.");
+        Retries = meter.CreateCounter<long>(
+            "mlops.gateway.retries", "{request}", "Requests sent again to another replica of a service.");
+        Ejections = meter.CreateCounter<long>(
+            "mlops.gateway.ejections", "{ejection}", "Times a replica of a service was left alone for a while.");
         PolicyReloads = meter.CreateCounter<long>(
             "mlops.gateway.policy.reloads", "{reload}", "Times the traffic policies were read from the database.");
         KeyReloads = meter.CreateCounter<long>(
@@ -40,6 +44,10 @@ internal sealed class GatewayMetrics
     public Counter<long> Unread { get; }
 
     public Counter<long> ForwardFailures { get; }
+
+    public Counter<long> Retries { get; }
+
+    public Counter<long> Ejections { get; }
 
     public Counter<long> PolicyReloads { get; }
 

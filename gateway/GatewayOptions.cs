@@ -27,6 +27,18 @@ internal sealed record GatewayOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
     public TimeSpan RestartPatience { get; init; } = ClientExtensions.RestartPatience;
 
+    /// <summary>How often each replica of a service is asked whether it is alive; one that is not, twice in a row, gets no requests while others are.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a gateway that was told to stop goes on as before, but for saying so at <c>/readyz</c>: what who sends requests takes to notice.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan DrainDelay { get; init; } = TimeSpan.Zero;
+
+    /// <summary>How long it then waits for what is in flight.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How often a replica asks the database whether it missed a change of the traffic policies.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan PolicyCheckInterval { get; init; } = TimeSpan.FromSeconds(5);

@@ -79,7 +79,7 @@ internal sealed partial class ForwardFailures(
             StatusCode.InvalidArgument, bad.StatusCode, "REQUEST_MALFORMED",
             "The request body could not be read to its end.");
 
-    private static BadHttpRequestException? BadRequest(Exception? exception)
+    internal static BadHttpRequestException? BadRequest(Exception? exception)
     {
         for (var e = exception; e is not null; e = e.InnerException)
         {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using MlOps.Gateway.Resilience;
 
 namespace MlOps.Gateway.Routes;
 
@@ -31,8 +32,10 @@ internal static class PlatformHealth
     }
 
     // What is behind the gateway does not count: without it the others would not answer better.
-    private static async Task<JsonHttpResult<ServiceAnswer>> IsReadyAsync(HealthCheckService own, CancellationToken ct)
+    private static async Task<JsonHttpResult<ServiceAnswer>> IsReadyAsync(HealthCheckService own, Drain drain, CancellationToken ct)
     {
+        if (drain.IsDraining)
+            return TypedResults.Json(ServiceAnswer.Unwell("it is going away"), statusCode: StatusCodes.Status503ServiceUnavailable);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(Limit);
         var (_, answer) = await AskSelfAsync(own, limit.Token);

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.Net.Http.Headers;
 using MlOps.Gateway.Access;
 using MlOps.Gateway.Audit;
+using MlOps.Gateway.Resilience;
 using MlOps.Gateway.Splits;
 using MlOps.ServiceDefaults;
 using Yarp.ReverseProxy.Configuration;
@@ -14,6 +15,8 @@ namespace MlOps.Gateway.Routes;
 /// <summary>Every public path of every service, on one address; whatever else is asked gets an answer that names what exists.</summary>
 internal static class PlatformRoutes
 {
+    private const string Replicated = "replicated";
+
     // The server reads headers as UTF-8; a subject that is no ASCII goes on as it came.
     private static readonly HttpClientConfig Client = new() { RequestHeaderEncoding = "utf-8" };
 
@@ -37,9 +40,10 @@ internal static class PlatformRoutes
                     transforms.ResponseTransforms.Add(new ChosenArmHeaders());
                 }
             })
-            .ConfigureHttpClient((_, handler) =>
+            .ConfigureHttpClient((client, handler) =>
             {
-                handler.ConnectPatiently(options.RestartPatience);
+                // The only replica may be restarting; where there are others, they are asked instead.
+                handler.ConnectPatiently(client.NewMetadata?.ContainsKey(Replicated) == true ? TimeSpan.Zero : options.RestartPatience);
                 // A destination that vanished without a word fails its streams instead of leaving them silent.
                 handler.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
                 handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
@@ -51,13 +55,15 @@ internal static class PlatformRoutes
     {
         app.MapReverseProxy(proxy =>
         {
+            proxy.UseMiddleware<Deadlines>();
             proxy.UseMiddleware<ForwardFailures>();
             proxy.UseMiddleware<SplitMiddleware>();
             // After the split, which leaves the body as it came.
             proxy.UseMiddleware<GuardedForwarding>();
             proxy.UseMiddleware<AuditedForwarding>();
-            // No passive health: the only address of a service stays in use, so it serves again the moment it is back.
+            proxy.UseMiddleware<Retries>();
             proxy.UseLoadBalancing();
+            proxy.UsePassiveHealthChecks();
         });
         app.MapFallback("{*path}", NothingHere).ExcludeFromDescription();
     }
@@ -80,10 +86,13 @@ internal static class PlatformRoutes
     private static IEnumerable<ClusterConfig> Clusters(
         PlatformService service, IConfiguration configuration, GatewayOptions options)
     {
+        var (grpc, rest) = (service.Addresses(configuration, "grpc"), service.Addresses(configuration, "http"));
         yield return new ClusterConfig
         {
             ClusterId = GrpcCluster(service),
-            Destinations = Destinations(service.Addresses(configuration, "grpc")),
+            Destinations = Destinations(grpc),
+            HealthCheck = Replicas.Checks(grpc.Count, options),
+            Metadata = MetadataOf(grpc),
             HttpClient = Client,
             HttpRequest = new ForwarderRequestConfig
             {
@@ -96,7 +105,9 @@ internal static class PlatformRoutes
         yield return new ClusterConfig
         {
             ClusterId = RestCluster(service),
-            Destinations = Destinations(service.Addresses(configuration, "http")),
+            Destinations = Destinations(rest),
+            HealthCheck = Replicas.Checks(rest.Count, options),
+            Metadata = MetadataOf(rest),
             HttpClient = Client,
             HttpRequest = new ForwarderRequestConfig
             {
@@ -107,13 +118,16 @@ internal static class PlatformRoutes
         };
     }
 
-    private static string GrpcCluster(PlatformService service) => $"{service.Name} grpc";
+    internal static string GrpcCluster(PlatformService service) => $"{service.Name} grpc";
 
     private static string RestCluster(PlatformService service) => $"{service.Name} rest";
 
     private static Dictionary<string, DestinationConfig> Destinations(IReadOnlyList<string> addresses) =>
         addresses.Select((address, i) => (Name: $"{i}", address))
             .ToDictionary(d => d.Name, d => new DestinationConfig { Address = d.address });
+
+    private static Dictionary<string, string>? MetadataOf(IReadOnlyList<string> addresses) =>
+        addresses.Count > 1 ? new() { [Replicated] = "" } : null;
 
     private static IResult NothingHere(HttpContext http)
     {

@@ -34,6 +34,7 @@ internal sealed class InferencePeer : IAsyncDisposable
     private readonly ConcurrentDictionary<string, ConnectionContext> _connections = [];
     private WebApplication? _app;
     private int _hanging;
+    private int _givenUp;
 
     public int HttpPort { get; } = FreePorts.Take();
 
@@ -48,6 +49,15 @@ internal sealed class InferencePeer : IAsyncDisposable
 
     /// <summary>Copies that hang.</summary>
     public int Hanging => Volatile.Read(ref _hanging);
+
+    /// <summary>Status of every REST answer; 0: as it should be.</summary>
+    public int FailsWith { get; init; }
+
+    /// <summary>What requests named "wait" wait for.</summary>
+    public TaskCompletionSource Gate { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Requests named "hang" that were given up.</summary>
+    public int GivenUp => Volatile.Read(ref _givenUp);
 
     /// <summary>Whether the answers carry headers about the version themselves, as those of Inference do.</summary>
     public bool AnswersVersion { get; set; }
@@ -81,6 +91,7 @@ internal sealed class InferencePeer : IAsyncDisposable
         _app.MapGet("/health", () => Results.Json(
             new { status = IsHealthy ? "healthy" : "unhealthy", checks = new { PostgreSql = new { status = "healthy" } } },
             statusCode: IsHealthy ? 200 : 503));
+        _app.MapGet("/alive", () => "alive");
         _app.Map("{**path}", (Delegate)AnswerAsync);
         await _app.StartAsync();
     }
@@ -103,6 +114,10 @@ internal sealed class InferencePeer : IAsyncDisposable
         await http.Request.Body.CopyToAsync(body);
         Note(http, body.ToArray());
         if (!await IsAnsweredAsync(http)) return Results.StatusCode(500);
+        if (FailsWith > 0) return Results.StatusCode(FailsWith);
+        var path = http.Request.Path.Value ?? "";
+        if (path.EndsWith("/wait", StringComparison.Ordinal)) await Gate.Task;
+        if (path.EndsWith("/hang", StringComparison.Ordinal)) await HangAsync(http.RequestAborted);
         return Results.Json(new
         {
             model_version = Header(http, "x-mlops-model-version"),
@@ -132,6 +147,18 @@ internal sealed class InferencePeer : IAsyncDisposable
         return false;
     }
 
+    private async Task HangAsync(CancellationToken ct)
+    {
+        try
+        {
+            await Task.Delay(Timeout.Infinite, ct);
+        }
+        finally
+        {
+            Interlocked.Increment(ref _givenUp);
+        }
+    }
+
     private void Note(HttpContext http, byte[] body)
     {
         Requests.Enqueue(new Seen(
@@ -156,6 +183,7 @@ internal sealed class InferencePeer : IAsyncDisposable
             if (!await peer.IsAnsweredAsync(http)) throw new RpcException(new Status(StatusCode.Internal, "the shadow fails"));
             if (request.Id == "fail") throw new RpcException(new Status(StatusCode.NotFound, "no such model"));
             if (request.Id == "hang") await Task.Delay(Timeout.Infinite, context.CancellationToken);
+            if (request.Id == "wait") await peer.Gate.Task;
             context.ResponseTrailers.Add("peer-trailer", "kept");
             return new ModelInferResponse
             {

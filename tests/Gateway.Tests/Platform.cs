@@ -63,6 +63,8 @@ internal sealed class GatewayReplica : IAsyncDisposable
         return new GatewayReplica(app, channel, new HttpClient { BaseAddress = new Uri(app.Urls.First()) });
     }
 
+    public Task StopAsync() => _app.StopAsync();
+
     public async ValueTask DisposeAsync()
     {
         Rest.Dispose();

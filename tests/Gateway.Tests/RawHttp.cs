@@ -49,9 +49,9 @@ internal sealed class RawHttp : IDisposable
             {
             }
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            // Hung up without a word.
+            // Hung up without a word, or never.
         }
 
         return Received;
