@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using MlOps.Gateway.Access;
 using MlOps.Gateway.Access.Keys;
+using MlOps.Gateway.Experiments;
 using MlOps.Gateway.JsonCalls;
 using MlOps.Gateway.OpenApi;
 using MlOps.Gateway.Resilience;
@@ -49,6 +50,7 @@ internal static class GatewayApplication
         builder.AddAccess();
         builder.AddRollouts();
         builder.AddShadows();
+        builder.AddExperiments();
         builder.AddPlatformRoutes();
         builder.AddResilience();
         builder.AddPlatformHealth();
@@ -67,6 +69,7 @@ internal static class GatewayApplication
         app.MapAccess();
         app.MapRollouts();
         app.MapShadows();
+        app.MapExperiments();
         app.MapGrpcService<GatewayGrpcService>();
         app.MapReflection();
         app.MapPlatformRoutes();

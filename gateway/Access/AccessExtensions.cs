@@ -47,6 +47,6 @@ internal static class AccessExtensions
 
     /// <summary>Every service whose calls the gateway takes, its own and those behind it.</summary>
     internal static IEnumerable<ServiceDescriptor> CalledServices => PlatformService.All.SelectMany(s => s.GrpcServices)
-        .Append(GatewayService.Descriptor).Append(RolloutService.Descriptor).Append(ShadowService.Descriptor)
+        .Append(GatewayService.Descriptor).Append(RolloutService.Descriptor).Append(ShadowService.Descriptor).Append(ExperimentService.Descriptor)
         .Append(AccessService.Descriptor);
 }

@@ -160,6 +160,10 @@ internal static class AccessTable
         Reads("/mlops.monitoring.v1.MonitoringService/GetPerformance", Right.Read, "model"),
         Reads("/mlops.monitoring.v1.MonitoringService/GetArmStatistics", Right.Read, "model"),
         Reads("/mlops.monitoring.v1.MonitoringService/CompareShadow", Right.Read, "model"),
+        // Outcomes belong to subjects, whichever models they meet.
+        Changes("/mlops.monitoring.v1.MonitoringService/SubmitOutcomes", Right.Develop | Right.Operate),
+        Reads("/mlops.monitoring.v1.MonitoringService/GetExperimentSums", Right.Read, "model"),
+        Reads("/mlops.monitoring.v1.MonitoringService/ListExposures", Right.Read, "model"),
         // Whole inputs, and ids of any model: more than what a viewer of one model sees.
         Reads("/mlops.monitoring.v1.MonitoringService/GetPredictions", Right.Develop | Right.Operate),
 
@@ -200,6 +204,26 @@ internal static class AccessTable
         // Shadows; which there are stands in the traffic policies.
         Reads("GET /v1/shadows/{model}/{version}", Right.Read),
         Reads("/mlops.gateway.v1.ShadowService/GetShadowReport", Right.Read, "model"),
+        // Experiments are named, whatever their model: who declares one asks, who starts or ends one steers live traffic.
+        Reads("GET /v1/experiments", Right.Read),
+        Reads("GET /v1/experiments/{name}", Right.Read),
+        Changes("PUT /v1/experiments/{name}", Right.Develop | Right.Operate),
+        Changes("DELETE /v1/experiments/{name}", Right.Develop | Right.Operate),
+        Changes("POST /v1/experiments/{name}/start", Right.Operate | Right.Approve),
+        Changes("POST /v1/experiments/{name}/stop", Right.Operate | Right.Approve),
+        Changes("POST /v1/experiments/{name}/decide", Right.Operate | Right.Approve),
+        Reads("GET /v1/experiments/{name}/readout", Right.Read),
+        Reads("GET /v1/experiments/{name}/report", Right.Read),
+        Reads("GET /v1/experiments/{name}/exposures", Right.Read),
+        Reads("/mlops.gateway.v1.ExperimentService/ListExperiments", Right.Read),
+        Reads("/mlops.gateway.v1.ExperimentService/GetExperiment", Right.Read),
+        Changes("/mlops.gateway.v1.ExperimentService/PutExperiment", Right.Develop | Right.Operate),
+        Changes("/mlops.gateway.v1.ExperimentService/DeleteExperiment", Right.Develop | Right.Operate),
+        Changes("/mlops.gateway.v1.ExperimentService/StartExperiment", Right.Operate | Right.Approve),
+        Changes("/mlops.gateway.v1.ExperimentService/StopExperiment", Right.Operate | Right.Approve),
+        Changes("/mlops.gateway.v1.ExperimentService/DecideExperiment", Right.Operate | Right.Approve),
+        Reads("/mlops.gateway.v1.ExperimentService/GetExperimentReadout", Right.Read),
+        Reads("/mlops.gateway.v1.ExperimentService/ListExperimentExposures", Right.Read),
 
         // Access itself.
         Anybody("GET /v1/access/me"),

@@ -145,12 +145,15 @@ internal static class PlatformRoutes
     }
 
     private static IEnumerable<string> RestSurface =>
-        ["/docs", "/openapi.json", "/v2", "/v1/models", "/v1/batch-jobs", "/v1/streams", "/v1/traffic-policies", "/v1/rollouts", "/v1/shadows", "/v1/access",
-            "/v1/{service}/{method}", "/health", "/metrics"];
+        [
+            "/docs", "/openapi.json", "/v2", "/v1/models", "/v1/batch-jobs", "/v1/streams", "/v1/traffic-policies", "/v1/rollouts",
+            "/v1/shadows", "/v1/experiments", "/v1/access", "/v1/{service}/{method}", "/health", "/metrics",
+        ];
 
     private static IEnumerable<string> GrpcSurface => PlatformService.All.SelectMany(s => s.GrpcServices).Select(s => s.FullName)
         .Append(Contracts.Gateway.V1.GatewayService.Descriptor.FullName)
         .Append(Contracts.Gateway.V1.RolloutService.Descriptor.FullName)
         .Append(Contracts.Gateway.V1.ShadowService.Descriptor.FullName)
+        .Append(Contracts.Gateway.V1.ExperimentService.Descriptor.FullName)
         .Append(Contracts.Gateway.V1.AccessService.Descriptor.FullName).Append("grpc.health.v1.Health");
 }

@@ -1,3 +1,4 @@
+using MlOps.Gateway.Experiments;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Gateway.Splits;
@@ -9,6 +10,7 @@ internal sealed partial class DeleteTrafficPolicy(TrafficPolicyChanges changes, 
     /// <exception cref="NotFoundException">TRAFFIC_POLICY_NOT_FOUND.</exception>
     /// <exception cref="ConflictException">
     /// TRAFFIC_POLICY_CHANGED: the revision is another by now. TRAFFIC_POLICY_FILE_OWNED: the policy file has the model.
+    /// MODEL_IS_SPLIT: an experiment has the model's traffic.
     /// </exception>
     public async Task RunAsync(string model, long expected, string actor, string reason, CancellationToken ct)
     {
@@ -22,6 +24,7 @@ internal sealed partial class DeleteTrafficPolicy(TrafficPolicyChanges changes, 
             model, expected, actor, reason,
             async turn =>
             {
+                await PolicyGuard.ThrowIfRunningAsync(turn, model, ct);
                 if (turn.Before is null) throw PolicyBook.NotFound(model);
                 await turn.Transaction.ExecuteAsync("delete from traffic_policy where model = $1", [model], ct);
                 revision = turn.Revision;

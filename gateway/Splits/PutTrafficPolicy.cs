@@ -1,3 +1,4 @@
+using MlOps.Gateway.Experiments;
 using MlOps.ServiceDefaults;
 
 namespace MlOps.Gateway.Splits;
@@ -12,7 +13,7 @@ internal sealed partial class PutTrafficPolicy(TrafficPolicyChanges changes, Pol
     /// <exception cref="InvalidRequestException">TRAFFIC_POLICY_INVALID, with every broken rule.</exception>
     /// <exception cref="ConflictException">
     /// TRAFFIC_POLICY_CHANGED: the revision is another by now. TRAFFIC_POLICY_FILE_OWNED: the policy file has the model.
-    /// LAYER_RANGE_TAKEN: another model's experiment has some of the part of the layer.
+    /// LAYER_RANGE_TAKEN: another model's experiment has some of the part of the layer. MODEL_IS_SPLIT: an experiment has the model's traffic.
     /// </exception>
     public async Task<TrafficPolicy> RunAsync(TrafficPolicy wanted, string actor, string reason, CancellationToken ct)
     {
@@ -24,7 +25,13 @@ internal sealed partial class PutTrafficPolicy(TrafficPolicyChanges changes, Pol
         book.ThrowIfFileOwned(policy.Model);
 
         var stored = await changes.MakeAsync(
-            policy.Model, policy.Revision, actor, reason, turn => StoreAsync(turn, policy, ct), ct)
+            policy.Model, policy.Revision, actor, reason,
+            async turn =>
+            {
+                await PolicyGuard.ThrowIfRunningAsync(turn, policy.Model, ct);
+                return await StoreAsync(turn, policy, ct);
+            },
+            ct)
             ?? throw new InvalidOperationException("A policy put is a policy kept.");
         await book.CatchUpAsync(stored.Revision, ct);
         LogPut(stored.Model, stored.Revision, string.Join(", ", stored.Arms.Select(a => $"{a.Name} {a.Version} {a.Weight:R}")));

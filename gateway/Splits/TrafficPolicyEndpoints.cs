@@ -103,11 +103,11 @@ internal static class TrafficPolicyEndpoints
     }
 
     // 412 is HTTP's own word for a failed If-Match; the same conflict without one is a 409.
-    private static ProblemHttpResult PreconditionFailed(ConflictException e) => TypedResults.Problem(
+    internal static ProblemHttpResult PreconditionFailed(ConflictException e) => TypedResults.Problem(
         statusCode: StatusCodes.Status412PreconditionFailed, detail: e.Message,
         extensions: new Dictionary<string, object?> { ["code"] = e.Code });
 
-    private static long? IfMatch(HttpRequest request)
+    internal static long? IfMatch(HttpRequest request)
     {
         var text = request.Headers.IfMatch.ToString();
         if (text.Length == 0) return null;

@@ -1,7 +1,9 @@
 using Grpc.Core;
 using MlOps.Contracts.Monitoring.V1;
 using MlOps.Monitoring.Drift;
+using MlOps.Monitoring.Experiments;
 using MlOps.Monitoring.Labels;
+using MlOps.Monitoring.Outcomes;
 using MlOps.Monitoring.Performance;
 using MlOps.Monitoring.PredictionLog;
 using MlOps.Monitoring.Shadows;
@@ -12,7 +14,8 @@ namespace MlOps.Monitoring;
 internal sealed class MonitoringGrpcService(
     SubmitLabels submitLabels, CountPredictions countPredictions, MeasureDrift measureDrift,
     MeasurePerformance measurePerformance, SummariseArms summariseArms, GetPredictions getPredictions,
-    CompareShadow compareShadow) : MonitoringService.MonitoringServiceBase
+    CompareShadow compareShadow, SubmitOutcomes submitOutcomes, SumExperiment sumExperiment, ListExposures listExposures)
+    : MonitoringService.MonitoringServiceBase
 {
     public override Task<SubmitLabelsResponse> SubmitLabels(SubmitLabelsRequest request, ServerCallContext context) =>
         submitLabels.HandleAsync(request.Labels, context.CancellationToken);
@@ -42,4 +45,14 @@ internal sealed class MonitoringGrpcService(
 
     public override Task<ShadowComparison> CompareShadow(CompareShadowRequest request, ServerCallContext context) =>
         compareShadow.HandleAsync(request, context.CancellationToken);
+
+    public override Task<SubmitOutcomesResponse> SubmitOutcomes(SubmitOutcomesRequest request, ServerCallContext context) =>
+        submitOutcomes.HandleAsync(request.Outcomes, context.CancellationToken);
+
+    public override async Task<GetExperimentSumsResponse> GetExperimentSums(
+        GetExperimentSumsRequest request, ServerCallContext context) =>
+        new() { Cells = { await sumExperiment.HandleAsync(request, context.CancellationToken) } };
+
+    public override Task<ListExposuresResponse> ListExposures(ListExposuresRequest request, ServerCallContext context) =>
+        listExposures.HandleAsync(request, context.CancellationToken);
 }

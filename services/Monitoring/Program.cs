@@ -1,7 +1,9 @@
 using MlOps.Contracts.Registry.V1;
 using MlOps.Monitoring;
 using MlOps.Monitoring.Drift;
+using MlOps.Monitoring.Experiments;
 using MlOps.Monitoring.Labels;
+using MlOps.Monitoring.Outcomes;
 using MlOps.Monitoring.Performance;
 using MlOps.Monitoring.PredictionLog;
 using MlOps.Monitoring.Shadows;
@@ -17,6 +19,7 @@ builder.Services
     .AddSingleton<Months>().AddSingleton<InputLayouts>().AddSingleton<LogPredictions>().AddSingleton<CountPredictions>()
     .AddSingleton<GetPredictions>()
     .AddSingleton<SubmitLabels>().AddSingleton<MeasurePerformance>().AddSingleton<SummariseArms>()
+    .AddSingleton<SubmitOutcomes>().AddSingleton<SumExperiment>().AddSingleton<ListExposures>()
     .AddSingleton<ReferenceProfiles>().AddSingleton<CurrentColumns>().AddSingleton<MeasureDrift>()
     .AddSingleton<CompareShadow>();
 

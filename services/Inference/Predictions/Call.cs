@@ -1,6 +1,5 @@
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.Extensions.Primitives;
+using MlOps.Contracts.Monitoring.V1;
 using MlOps.Inference.Explanations;
 
 namespace MlOps.Inference.Predictions;
@@ -41,7 +40,6 @@ internal sealed record Call(
     public Guid? PredictionId { get; init; }
 
     private const int MaxHeaderLength = 255;
-    private const int SubjectHashBytes = 16;
 
     public static Call Begin(HttpRequest request, string protocol, TimeProvider time)
     {
@@ -88,7 +86,5 @@ internal sealed record Call(
             : "";
 
     /// <summary>What the log has in a subject's place; empty for none.</summary>
-    public static string HashOf(string subject) => subject.Length == 0
-        ? ""
-        : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(subject)).AsSpan(0, SubjectHashBytes));
+    public static string HashOf(string subject) => HashedSubjects.HashOf(subject);
 }
