@@ -1,4 +1,3 @@
-using MlOps.Numerics.Bandits;
 using MlOps.Numerics.Experiments;
 using MlOps.Numerics.Sequential;
 

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Options;
 using MlOps.Contracts.Monitoring.V1;
-using MlOps.Numerics.Experiments;
 using Sums = MlOps.Numerics.Experiments.UnitSums;
 
 namespace MlOps.Gateway.Experiments.Readouts;

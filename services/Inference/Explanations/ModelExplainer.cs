@@ -86,7 +86,7 @@ internal sealed class ModelExplainer
         };
     }
 
-    private IRowExplainer Make(ExplainableScore score, Explainable parts)
+    private ExactExplainer Make(ExplainableScore score, Explainable parts)
     {
         if (score.Model is LinearModel linear) return OfLinear(linear, parts, EncodedMeans.Of(_model, parts, _raw, _profiles));
         var shap = new TreeShap((TreeEnsemble)score.Model);

@@ -34,7 +34,7 @@ internal static class ExplainParameters
                 case Output when reader.TokenType == JsonTokenType.String: given.Output(reader.GetString()); break;
                 case Samples when reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var samples): given.Samples(samples); break;
                 case Seed when reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var seed): given.Seed(seed); break;
-                default: given.Refuse(name); break;
+                default: Given.Refuse(name); break;
             }
         }
 
@@ -55,7 +55,7 @@ internal static class ExplainParameters
                 case (Output, InferParameter.ParameterChoiceOneofCase.StringParam): given.Output(value.StringParam); break;
                 case (Samples, InferParameter.ParameterChoiceOneofCase.Int64Param): given.Samples(value.Int64Param); break;
                 case (Seed, InferParameter.ParameterChoiceOneofCase.Int64Param): given.Seed(value.Int64Param); break;
-                default: given.Refuse(name); break;
+                default: Given.Refuse(name); break;
             }
         }
 
@@ -84,7 +84,7 @@ internal static class ExplainParameters
         public void Seed(long seed) => (_options, _detail) = (_options with { Seed = Number(ExplainParameters.Seed, seed) }, ExplainParameters.Seed);
 
         /// <summary>Of a name or kind that is not known: those that are this class's are refused.</summary>
-        public readonly void Refuse(string name)
+        public static void Refuse(string name)
         {
             var rule = name switch
             {

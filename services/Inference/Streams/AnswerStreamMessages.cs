@@ -1,6 +1,5 @@
 using System.Text.Json;
 using MlOps.Contracts.Inference.V1;
-using MlOps.ServiceDefaults;
 using Npgsql;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;

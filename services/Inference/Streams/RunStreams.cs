@@ -58,7 +58,7 @@ internal sealed partial class RunStreams(
     {
         var wanted = streams.Where(s => !s.Paused).ToDictionary(s => s.Model, StringComparer.Ordinal);
         RunningStream[] over = [.. _running.Values.Where(r => !wanted.TryGetValue(r.Stream.Model, out var stream) || !stream.Equals(r.Stream))];
-        await Task.WhenAll(over.Select(r => r.StopAsync()));
+        await Task.WhenAll(over.Select(r => r.DisposeAsync().AsTask()));
         foreach (var one in over) _running.Remove(one.Stream.Model);
         foreach (var stream in wanted.Values)
         {
@@ -71,7 +71,7 @@ internal sealed partial class RunStreams(
     [LoggerMessage(Level = LogLevel.Warning, Message = "Streams could not be looked up; those that run go on: {Reason}")]
     private partial void LogNotLooked(string reason);
 
-    private sealed class RunningStream
+    private sealed class RunningStream : IAsyncDisposable
     {
         private readonly CancellationTokenSource _stopping = new();
         private readonly Task _run;
@@ -84,7 +84,7 @@ internal sealed partial class RunStreams(
 
         public ModelStream Stream { get; }
 
-        public async Task StopAsync()
+        public async ValueTask DisposeAsync()
         {
             await _stopping.CancelAsync();
             await _run;

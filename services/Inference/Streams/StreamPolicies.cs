@@ -1,7 +1,6 @@
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 using MlOps.Contracts.Gateway.V1;
-using MlOps.Numerics.Assignment;
 using Holdout = MlOps.Numerics.Assignment.Holdout;
 
 namespace MlOps.Inference.Streams;

@@ -1,5 +1,4 @@
 using MlOps.Contracts.Monitoring.V1;
-using MlOps.Monitoring.PredictionLog;
 using MlOps.ServiceDefaults;
 using Npgsql;
 using NpgsqlTypes;

@@ -17,7 +17,7 @@ public sealed class RolloutPlatform : IAsyncLifetime
     private readonly PostgresDatabase<MonitoringService.MonitoringServiceClient> _monitoringDatabase = new();
     private readonly BusPrefix<RolloutPlatform> _prefix = new();
     private readonly string _root = Directory.CreateTempSubdirectory("rollouts-").FullName;
-    private readonly InferencePeer _others = new();
+    private InferencePeer Others { get; } = new();
     private readonly List<ServiceProcess> _processes = [];
     private readonly List<GrpcChannel> _channels = [];
 
@@ -43,7 +43,7 @@ public sealed class RolloutPlatform : IAsyncLifetime
         await _registryDatabase.InitializeAsync();
         await _monitoringDatabase.InitializeAsync();
         if (!Servers.AreThere) return;
-        await _others.StartAsync();
+        await Others.StartAsync();
         var registry = await StartAsync("Registry", new()
         {
             ["ConnectionStrings__registrydb"] = _registryDatabase.ConnectionString,
@@ -65,7 +65,7 @@ public sealed class RolloutPlatform : IAsyncLifetime
         foreach (var door in Doors) door.Dispose();
         foreach (var channel in _channels) channel.Dispose();
         foreach (var process in Enumerable.Reverse(_processes)) await process.DisposeAsync();
-        await _others.DisposeAsync();
+        await Others.DisposeAsync();
         await _monitoringDatabase.DisposeAsync();
         await _registryDatabase.DisposeAsync();
         await _database.DisposeAsync();
@@ -157,7 +157,7 @@ public sealed class RolloutPlatform : IAsyncLifetime
     {
         ["Storage__Folder"] = NewFolder(),
         ["services__registry__grpc__0"] = registry.Grpc.ToString(),
-        ["services__featurestore__grpc__0"] = $"http://127.0.0.1:{_others.GrpcPort}",
+        ["services__featurestore__grpc__0"] = $"http://127.0.0.1:{Others.GrpcPort}",
     });
 
     private async Task<RolloutDoor> StartGatewayAsync(ServiceProcess registry, ServiceProcess monitoring)
@@ -175,8 +175,8 @@ public sealed class RolloutPlatform : IAsyncLifetime
         };
         foreach (var service in new[] { "featurestore", "training" })
         {
-            environment[$"services__{service}__http__0"] = $"http://127.0.0.1:{_others.HttpPort}";
-            environment[$"services__{service}__grpc__0"] = $"http://127.0.0.1:{_others.GrpcPort}";
+            environment[$"services__{service}__http__0"] = $"http://127.0.0.1:{Others.HttpPort}";
+            environment[$"services__{service}__grpc__0"] = $"http://127.0.0.1:{Others.GrpcPort}";
         }
 
         (string Name, int Number, ServiceProcess Process)[] behind =
