@@ -36,9 +36,9 @@ public sealed class ServerDeathTests(InferenceFixture fixture, PostgresDatabase<
         Task[] load =
         [
             .. Enumerable.Range(0, Callers).Select(_ => Task.Run(() => AskAsync(
-                byEntity, stop.Token, async () => (await entities.PredictAsync(ByEntity(model))).PredictionId))),
+                byEntity, async () => (await entities.PredictAsync(ByEntity(model))).PredictionId, stop.Token))),
             .. Enumerable.Range(0, Callers).Select(_ => Task.Run(() => AskAsync(
-                whole, stop.Token, async () => (await tensors.ModelInferAsync(Whole(model))).Parameters["prediction_id"].StringParam))),
+                whole, async () => (await tensors.ModelInferAsync(Whole(model))).Parameters["prediction_id"].StringParam, stop.Token))),
         ];
 
         await Eventually.Async(() => byEntity.Answered.Count > Many && whole.Answered.Count > Many, Deadline, "predictions are answered");
@@ -75,7 +75,7 @@ public sealed class ServerDeathTests(InferenceFixture fixture, PostgresDatabase<
         Task[] load =
         [
             .. Enumerable.Range(0, Callers).Select(_ => Task.Run(() => AskAsync(
-                tally, stop.Token, async () => (await tensors.ModelInferAsync(Whole(model))).Parameters["prediction_id"].StringParam))),
+                tally, async () => (await tensors.ModelInferAsync(Whole(model))).Parameters["prediction_id"].StringParam, stop.Token))),
         ];
 
         await Eventually.Async(() => log.Ids.Count > Many, Deadline, "predictions reach the log");
@@ -134,7 +134,7 @@ public sealed class ServerDeathTests(InferenceFixture fixture, PostgresDatabase<
         return features;
     }
 
-    private static async Task AskAsync(Tally tally, CancellationToken stopped, Func<Task<string>> ask)
+    private static async Task AskAsync(Tally tally, Func<Task<string>> ask, CancellationToken stopped)
     {
         while (!stopped.IsCancellationRequested)
         {

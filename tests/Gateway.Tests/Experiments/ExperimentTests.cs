@@ -4,7 +4,6 @@ using Grpc.Core;
 using MlOps.Contracts.Gateway.V1;
 using MlOps.Contracts.Monitoring.V1;
 using MlOps.Numerics.Assignment;
-using MlOps.ServiceDefaults;
 using MlOps.TestServers;
 
 namespace MlOps.Gateway.Tests.Experiments;
@@ -163,7 +162,7 @@ public sealed class ExperimentTests(ExperimentPlatform platform)
         Assert.Equal(("flights", 0.8), (Text(started, "plan", "salt"), started["plan"]!["coverage"]!.GetValue<double>()));
         var after = await platform.AskAsync(model, subjects);
         Assert.Equal(before.Select(m => (m.Subject, m.Version)).Order(), after.Select(m => (m.Subject, m.Version)).Order());
-        Assert.NotEmpty(after.Where(m => m.Arm == "outside"));
+        Assert.Contains(after, m => m.Arm == "outside");
         Assert.Equal("draft", Text(refused, "state"));
     }
 

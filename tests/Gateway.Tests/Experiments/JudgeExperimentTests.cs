@@ -1,6 +1,5 @@
 using MlOps.Gateway.Experiments;
 using MlOps.Gateway.Experiments.Readouts;
-using MlOps.Gateway.Splits;
 using MlOps.Numerics.Experiments;
 
 namespace MlOps.Gateway.Tests.Experiments;

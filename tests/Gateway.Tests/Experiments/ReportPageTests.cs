@@ -1,7 +1,5 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using MlOps.Gateway.Experiments;
-using MlOps.Gateway.Experiments.Readouts;
 using MlOps.Gateway.Experiments.Reports;
 
 namespace MlOps.Gateway.Tests.Experiments;

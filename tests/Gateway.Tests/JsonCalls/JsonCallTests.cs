@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
-using Grpc.Core;
 using MlOps.Contracts.Gateway.V1;
 using MlOps.TestServers;
 

@@ -1,5 +1,4 @@
 using System.Net;
-using Grpc.Core;
 using MlOps.Contracts.OpenInference;
 using MlOps.TestServers;
 

@@ -35,7 +35,7 @@ public sealed class FeaturePolicyTests(InferenceFixture services)
         Assert.Equal(["value", "default", "default", "default"], hour.Fills);
         Assert.Equal([17.5, 7, 7, 7], answer.Features.Columns.Single(column => column.Name == "hour").Doubles.Values);
         Assert.Equal(-1, hour.AgeMicros[1]);
-        var old = (DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).TotalMicroseconds - FeaturePeer.EventTime;
+        var old = (TimeProvider.System.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds - FeaturePeer.EventTime;
         Assert.InRange(hour.AgeMicros[0], old - 600e6, old);
         Assert.Equal(
             [("feature_missing", "default", 1L), ("feature_stale", "default", 1)],

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Configuration;
 using MlOps.Inference.Guards;
 using MlOps.Inference.Models;
 using MlOps.Inference.Predictions;
-using MlOps.Numerics.Onnx;
 using MlOps.Numerics.Profiles;
 using MlOps.ServiceDefaults;
 

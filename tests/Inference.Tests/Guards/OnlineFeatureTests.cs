@@ -81,7 +81,7 @@ public sealed class OnlineFeatureTests(InferenceFixture services, PostgresDataba
 
     private static async Task IngestAsync(FeatureStoreService.FeatureStoreServiceClient features, string view, string name, params double[] values)
     {
-        var at = (DateTimeOffset.UtcNow.AddMinutes(-5) - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        var at = (TimeProvider.System.GetUtcNow().AddMinutes(-5) - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
         using var ingest = features.Ingest();
         await ingest.RequestStream.WriteAsync(new() { Header = new() { FeatureView = view } });
         await ingest.RequestStream.WriteAsync(new()

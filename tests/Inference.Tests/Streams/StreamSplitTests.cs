@@ -103,7 +103,7 @@ public sealed class StreamSplitTests(InferenceFixture services) : IAsyncLifetime
             .Select(a => (a.Json.GetProperty("variant").GetString()!, a.Json.GetProperty("version").GetString()!)).ToList();
         Assert.Equal(atTheDoor, overTheStream);
         Assert.Equal(3, overTheStream.Distinct().Count());
-        await Eventually.Async(() => log.Records.Count(r => r.Variant == "third") > 0, TimeSpan.FromSeconds(60));
+        await Eventually.Async(() => log.Records.Any(r => r.Variant == "third"), TimeSpan.FromSeconds(60));
         Assert.All(log.Records, r => Assert.Equal("stream", r.Mode));
     }
 

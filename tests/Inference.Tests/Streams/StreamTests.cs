@@ -4,7 +4,6 @@ using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Inference.Tests.BatchJobs;
 using MlOps.ServiceDefaults;
