@@ -47,6 +47,8 @@ internal static class AccessTable
         Reads("POST /v2/repository/index", Right.Read),
         Changes("POST /v2/repository/models/{model}/load", Right.Operate),
         Changes("POST /v2/repository/models/{model}/unload", Right.Operate),
+        Changes("POST /v2/repository/models/{model}/versions/{version}/load", Right.Operate),
+        Changes("POST /v2/repository/models/{model}/versions/{version}/unload", Right.Operate),
 
         // Open Inference Protocol, gRPC.
         Public("/inference.GRPCInferenceService/ServerLive"),
