@@ -84,6 +84,8 @@ public sealed class InferenceFixture : IAsyncLifetime
             ["Storage__Folder"] = folder,
             ["services__registry__grpc__0"] = Registry.Grpc.ToString(),
             ["services__featurestore__grpc__0"] = $"http://127.0.0.1:{_featurePort}",
+            // All tests register models at one registry; a test of eviction sets a bound of its own.
+            ["Inference__MaxLoadedVersions"] = "2000",
         };
         foreach (var (key, value) in more) environment[key] = value;
         return ServiceProcess.StartAsync("Inference", environment);
