@@ -36,7 +36,10 @@ public sealed class CompareShadowTests(MonitoringFixture monitoring)
 
         var window = await monitoring.Client.CompareShadowAsync(new()
         {
-            Model = model, Version = "2", FromMicros = Micros.From(Records.Noon.AddDays(10)), ToMicros = Micros.From(Records.Noon.AddDays(20)),
+            Model = model,
+            Version = "2",
+            FromMicros = Micros.From(Records.Noon.AddDays(10)),
+            ToMicros = Micros.From(Records.Noon.AddDays(20)),
         });
         Assert.Equal((20, 0, 0), (window.Pairs, window.Failures, window.Segments.Count));
         Assert.Equal(0, (await monitoring.Client.CompareShadowAsync(new() { Model = model, Version = "1" })).Pairs);
