@@ -93,7 +93,7 @@ internal sealed class JsonBridge(RequestDelegate next, IOptions<GatewayOptions> 
                 FeatureReplacement.Set<IHttpMaxRequestBodySizeFeature>(http, null),
                 FeatureReplacement.Set<IHttpMinRequestBodyDataRateFeature>(http, null),
             ];
-            request.Body = new BridgedBody(Reader.AsStream(leaveOpen: true), Body);
+            request.Body = Reader.AsStream(leaveOpen: true);
         }
 
         public JsonRequest Body { get; }

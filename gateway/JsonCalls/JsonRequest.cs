@@ -23,9 +23,6 @@ internal sealed class JsonRequest(JsonCall call, PipeReader json, long longest) 
     /// <summary>What was wrong with it; null: nothing so far.</summary>
     public Refusal? Refusal { get; private set; }
 
-    /// <summary>Whether nothing more is waited for: the rest of it is here.</summary>
-    public bool IsRead => _isRead;
-
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
