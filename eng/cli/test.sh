@@ -112,7 +112,7 @@ run_project() {
     local name=$1 assembly=tests/$1/bin/Release/net10.0/MlOps.$1.dll output=$test_folder/$1.out status=0 start=$SECONDS
     local ok=0 bad=0 left_out=0 verdict=''
     shift
-    run_child timeout -k 10 900 dotnet test "$assembly" --results-directory "$test_folder/results" \
+    run_child timeout -k 10 1800 dotnet test "$assembly" --results-directory "$test_folder/results" \
         --logger "trx;LogFileName=$name.trx" "$@" >"$output" 2>&1 </dev/null || status=$?
     if [[ -f $test_folder/results/$name.trx ]]; then
         read -r ok bad left_out < <(counts_of "$test_folder/results/$name.trx") || true
