@@ -2,6 +2,7 @@ using Grpc.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using MlOps.Contracts.Registry.V1;
 using MlOps.Inference.Models;
 using MlOps.ServiceDefaults;
 using MlOps.TestServers;
@@ -38,6 +39,28 @@ public sealed class ModelHostTests : IDisposable
         _loader.Dispose();
         _catalogue.Dispose();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task Readers_of_artifacts_share_a_folder_that_is_too_small()
+    {
+        _registry.Add("many", 400);
+        Directory.Delete(Path.Combine(_folder, "models"), recursive: true);
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([KeyValuePair.Create("Storage:Folder", (string?)_folder)]).Build();
+        var options = Options.Create(new InferenceOptions { ModelCacheBytes = 200 * Graphs.Times(1).Length });
+        ArtifactCache[] replicas =
+        [
+            new(_registry, options, configuration, TimeProvider.System, NullLogger<ArtifactCache>.Instance),
+            new(_registry, options, configuration, TimeProvider.System, NullLogger<ArtifactCache>.Instance),
+        ];
+
+        await Parallel.ForEachAsync(Enumerable.Range(0, 2_000), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, ct) =>
+        {
+            var version = await _registry.GetModelVersionAsync(new GetModelVersionRequest { Model = "many", Version = 1 + (i * 7 % 400) }, cancellationToken: ct);
+            var content = await replicas[i % 2].ReadAsync(version.ArtifactDigest, ct);
+            Assert.Equal(Graphs.Times(version.Version), content);
+        });
     }
 
     [Fact]

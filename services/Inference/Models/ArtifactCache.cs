@@ -12,6 +12,7 @@ internal sealed partial class ArtifactCache(
     TimeProvider time, ILogger<ArtifactCache> logger)
 {
     private const string DigestPrefix = "sha256:";
+    private const string PartExtension = ".part";
     private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
     private static readonly TimeSpan DownloadTimeout = TimeSpan.FromMinutes(5);
     private readonly string _folder = Path.Combine(
@@ -21,15 +22,9 @@ internal sealed partial class ArtifactCache(
     {
         if (!IsDigest(digest)) throw new InvalidDataException($"'{digest}' is not a sha256 digest.");
         var path = Path.Combine(_folder, digest[DigestPrefix.Length..]);
-        if (File.Exists(path))
+        if (await ReadKeptAsync(path, ct) is { } kept)
         {
-            var kept = await File.ReadAllBytesAsync(path, ct);
-            if (DigestOf(kept) == digest)
-            {
-                File.SetLastWriteTimeUtc(path, time.GetUtcNow().UtcDateTime);
-                return kept;
-            }
-
+            if (DigestOf(kept) == digest) return kept;
             LogDamaged(digest);
         }
 
@@ -38,6 +33,20 @@ internal sealed partial class ArtifactCache(
         if (actual != digest) throw new InvalidDataException($"The registry sent {actual} for {digest}.");
         Keep(path, content);
         return content;
+    }
+
+    private async Task<byte[]?> ReadKeptAsync(string path, CancellationToken ct)
+    {
+        try
+        {
+            var kept = await File.ReadAllBytesAsync(path, ct);
+            File.SetLastWriteTimeUtc(path, time.GetUtcNow().UtcDateTime);
+            return kept;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
     }
 
     private async Task<byte[]> DownloadAsync(string digest, CancellationToken ct)
@@ -54,7 +63,7 @@ internal sealed partial class ArtifactCache(
     private void Keep(string path, byte[] content)
     {
         Directory.CreateDirectory(_folder);
-        var temporary = $"{path}.{Guid.NewGuid():N}.part";
+        var temporary = $"{path}.{Guid.NewGuid():N}{PartExtension}";
         File.WriteAllBytes(temporary, content);
         File.Move(temporary, path, overwrite: true);
         DropOldest(path);
@@ -63,12 +72,17 @@ internal sealed partial class ArtifactCache(
     private void DropOldest(string justKept)
     {
         var total = 0L;
-        foreach (var file in new DirectoryInfo(_folder).EnumerateFiles().OrderByDescending(f => f.LastWriteTimeUtc))
+        // Others keep and drop files too: one that is gone since it was listed, or is just being written, is left alone.
+        var files = new DirectoryInfo(_folder).EnumerateFiles().Where(f => f.Exists && !IsBeingWritten(f));
+        foreach (var file in files.OrderByDescending(f => f.LastWriteTimeUtc))
         {
             total += file.Length;
             if (total > options.Value.ModelCacheBytes && file.FullName != Path.GetFullPath(justKept)) file.Delete();
         }
     }
+
+    private bool IsBeingWritten(FileInfo file) =>
+        file.Extension == PartExtension && time.GetUtcNow().UtcDateTime - file.LastWriteTimeUtc < DownloadTimeout;
 
     private static string DigestOf(byte[] content) => DigestPrefix + Convert.ToHexStringLower(SHA256.HashData(content));
 
