@@ -112,12 +112,16 @@ internal static partial class InferenceApplication
                 // Predictions go on without the broker; their log waits on disk.
                 bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);
             },
-            (context, rabbit) => rabbit.ReceiveEndpoint(queue, endpoint =>
+            (context, rabbit) =>
             {
-                endpoint.AutoDelete = true;
-                endpoint.QueueExpiration = TimeSpan.FromMinutes(10);
-                endpoint.ConfigureConsumer<ModelEventsConsumer>(context);
-            }));
+                if (hasDatabase) rabbit.KeepBatchPartitions(context, builder.Configuration);
+                rabbit.ReceiveEndpoint(queue, endpoint =>
+                {
+                    endpoint.AutoDelete = true;
+                    endpoint.QueueExpiration = TimeSpan.FromMinutes(10);
+                    endpoint.ConfigureConsumer<ModelEventsConsumer>(context);
+                });
+            });
     }
 
     // A prediction's time is short: one more try where the first never arrived, no more.

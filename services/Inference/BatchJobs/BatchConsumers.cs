@@ -42,17 +42,35 @@ internal sealed class BatchFaultConsumer(EndBatchJob end)
         end.FailAsync(job, $"{what}, given up after all retries: {fault.Exceptions?.FirstOrDefault()?.Message ?? "unknown reason"}", ct);
 }
 
+internal static class BatchQueue
+{
+    public const string Partitions = "partitions";
+
+    // The queue of a folder that is gone must not fill for ever.
+    public static readonly TimeSpan ForgottenAfter = TimeSpan.FromDays(30);
+
+    public static string Name(string name, IConfiguration configuration, IBatchFiles files) =>
+        $"{configuration["Bus:Prefix"]}inference-batch-{name}-{files.Id}";
+
+    /// <summary>A replica that only asks for partitions makes the queue they wait in, as those who take them do.</summary>
+    public static void KeepPartitions(IRabbitMqBusFactoryConfigurator rabbit, IConfiguration configuration, IBatchFiles files)
+    {
+        // A queue that is bound to the event's exchange twice, here and by those who take, still gets each event once.
+        rabbit.Publish<BatchPartitionRequested>(topology => topology.BindQueue(
+            topology.Exchange.ExchangeName, Name(Partitions, configuration, files), queue => queue.QueueExpiration = ForgottenAfter));
+    }
+}
+
 /// <summary>
 /// Queues of those who share the files: each such group hears of every job, does its own and passes over the others'.
 /// </summary>
 internal abstract class BatchEndpoint<TConsumer> : ConsumerDefinition<TConsumer> where TConsumer : class, IConsumer
 {
-    private static readonly TimeSpan ForgottenAfter = TimeSpan.FromDays(30);
     private readonly int _concurrency;
 
     protected BatchEndpoint(string name, IConfiguration configuration, IBatchFiles files, int concurrency)
     {
-        EndpointName = $"{configuration["Bus:Prefix"]}inference-batch-{name}-{files.Id}";
+        EndpointName = BatchQueue.Name(name, configuration, files);
         ConcurrentMessageLimit = _concurrency = concurrency;
     }
 
@@ -61,8 +79,7 @@ internal abstract class BatchEndpoint<TConsumer> : ConsumerDefinition<TConsumer>
         IReceiveEndpointConfigurator endpointConfigurator, IConsumerConfigurator<TConsumer> consumerConfigurator, IRegistrationContext context)
     {
         endpointConfigurator.PrefetchCount = _concurrency;
-        // The queue of a folder that is gone must not fill for ever.
-        if (endpointConfigurator is IRabbitMqReceiveEndpointConfigurator rabbit) rabbit.QueueExpiration = ForgottenAfter;
+        if (endpointConfigurator is IRabbitMqReceiveEndpointConfigurator rabbit) rabbit.QueueExpiration = BatchQueue.ForgottenAfter;
     }
 }
 
@@ -70,7 +87,7 @@ internal sealed class BatchJobRequestedEndpoint(IConfiguration configuration, IB
     : BatchEndpoint<BatchJobRequestedConsumer>("jobs", configuration, files, concurrency: 2);
 
 internal sealed class BatchPartitionRequestedEndpoint(IConfiguration configuration, IBatchFiles files, IOptions<BatchOptions> options)
-    : BatchEndpoint<BatchPartitionRequestedConsumer>("partitions", configuration, files, options.Value.ConcurrentPartitions);
+    : BatchEndpoint<BatchPartitionRequestedConsumer>(BatchQueue.Partitions, configuration, files, options.Value.ConcurrentPartitions);
 
 internal sealed class BatchPartitionScoredEndpoint(IConfiguration configuration, IBatchFiles files)
     : BatchEndpoint<BatchPartitionScoredConsumer>("results", configuration, files, concurrency: 4);

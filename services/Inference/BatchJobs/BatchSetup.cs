@@ -42,11 +42,17 @@ internal static class BatchSetup
         bus.AddConsumer<BatchJobRequestedConsumer, BatchJobRequestedEndpoint>();
         bus.AddConsumer<BatchPartitionScoredConsumer, BatchPartitionScoredEndpoint>();
         bus.AddConsumer<BatchFaultConsumer, BatchFaultEndpoint>();
-        if (configuration.GetValue("Inference:Batch:ConcurrentPartitions", new BatchOptions().ConcurrentPartitions) > 0)
-        {
-            bus.AddConsumer<BatchPartitionRequestedConsumer, BatchPartitionRequestedEndpoint>();
-        }
+        if (TakesPartitions(configuration)) bus.AddConsumer<BatchPartitionRequestedConsumer, BatchPartitionRequestedEndpoint>();
     }
+
+    public static void KeepBatchPartitions(
+        this IRabbitMqBusFactoryConfigurator rabbit, IServiceProvider services, IConfiguration configuration)
+    {
+        if (!TakesPartitions(configuration)) BatchQueue.KeepPartitions(rabbit, configuration, services.GetRequiredService<IBatchFiles>());
+    }
+
+    private static bool TakesPartitions(IConfiguration configuration) =>
+        configuration.GetValue("Inference:Batch:ConcurrentPartitions", new BatchOptions().ConcurrentPartitions) > 0;
 
     public static void MapBatchJobs(this WebApplication app)
     {

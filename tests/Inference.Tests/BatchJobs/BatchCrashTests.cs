@@ -96,8 +96,6 @@ public sealed class BatchCrashTests(InferenceFixture services)
     public async Task A_partition_that_five_workers_died_over_fails_its_job()
     {
         await using var replicas = await BatchReplicas.StartAsync(services);
-        // Leaves the queue behind that partitions wait in while nobody takes any.
-        await (await replicas.AddAsync()).KillAsync();
         var idle = await replicas.AddAsync(16_000, null, ("Inference__Batch__ConcurrentPartitions", "0"));
         var client = replicas.ClientOf(idle);
         var job = await client.CreateAsync(await SpecAsync(client, rows: 10));
