@@ -35,6 +35,7 @@ internal static class PlatformRoutes
                 transforms.AddRequestHeaderRemove(HeaderNames.Authorization);
                 transforms.AddRequestHeaderRemove(Authenticator.KeyHeader);
                 transforms.RequestTransforms.Add(new PlatformCredentialHeader(credential));
+                transforms.AddResponseTransform(EarlyAnswers.Note);
                 if (transforms.Route.ClusterId?.StartsWith(PlatformService.Inference, StringComparison.Ordinal) == true)
                 {
                     transforms.ResponseTransforms.Add(new ChosenArmHeaders());
@@ -64,6 +65,7 @@ internal static class PlatformRoutes
             proxy.UseMiddleware<Retries>();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
+            proxy.UseMiddleware<EarlyAnswers>();
         });
         app.MapFallback("{*path}", NothingHere).ExcludeFromDescription();
     }

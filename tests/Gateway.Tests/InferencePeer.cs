@@ -85,12 +85,6 @@ internal sealed class InferencePeer : IAsyncDisposable
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = 64 * 1024 * 1024);
         builder.Services.AddSingleton(this);
         _app = builder.Build();
-        // As methods that are served do: a call refused before it is read is a matter of its own.
-        _app.Use(async (http, next) =>
-        {
-            if (http.GetEndpoint()?.DisplayName?.Contains("Unimplemented", StringComparison.Ordinal) == true) await http.Request.Body.CopyToAsync(Stream.Null);
-            await next(http);
-        });
         _app.MapGrpcService<OpenInference>();
         _app.MapGrpcService<Predictions>();
         _app.MapGrpcService<Features>();
