@@ -23,15 +23,19 @@ internal sealed partial class AuditTrail(NpgsqlDataSource source, TimeProvider t
     /// <param name="transaction">Locks nothing more after this.</param>
     /// <param name="change">What was changed.</param>
     /// <param name="ct">Ends the waiting.</param>
-    public async Task AddAsync(NpgsqlTransaction transaction, AuditedChange change, CancellationToken ct)
+    public Task AddAsync(NpgsqlTransaction transaction, AuditedChange change, CancellationToken ct) =>
+        AddAsync(transaction, [change], ct);
+
+    /// <summary>Notes changes in the transaction that makes them all.</summary>
+    public async Task AddAsync(NpgsqlTransaction transaction, IReadOnlyList<AuditedChange> changes, CancellationToken ct)
     {
-        var request = AuditedRequest.Current;
+        var (request, at) = (AuditedRequest.Current, AuditedRequest.Microseconds(time.GetUtcNow()));
         await AuditChain.AddAsync(
             transaction,
             [
-                new AuditDraft(
-                    AuditedRequest.Microseconds(time.GetUtcNow()), request?.Actor ?? $"platform:{change.By}", request?.Action ?? change.What,
-                    change.Model, change.Target, "done", "OK", 0, change.Reason, change.Before, change.After, AuditedRequest.TraceId),
+                .. changes.Select(change => new AuditDraft(
+                    at, request?.Actor ?? $"platform:{change.By}", request?.Action ?? change.What,
+                    change.Model, change.Target, "done", "OK", 0, change.Reason, change.Before, change.After, AuditedRequest.TraceId)),
             ],
             ct);
         if (request is not null) request.IsWritten = true;

@@ -92,13 +92,13 @@ internal sealed class TrafficPolicyChanges(NpgsqlDataSource source, Outbox outbo
                         Texts(changed.Select(after.GetValueOrDefault)),
                     ],
                     ct);
-                foreach (var model in changed)
-                {
-                    await audit.AddAsync(
-                        transaction,
-                        new AuditedChange(What, model, "policy file", actor, reason, before.GetValueOrDefault(model), after.GetValueOrDefault(model)),
-                        ct);
-                }
+                await audit.AddAsync(
+                    transaction,
+                    [
+                        .. changed.Select(model => new AuditedChange(
+                            What, model, "policy file", actor, reason, before.GetValueOrDefault(model), after.GetValueOrDefault(model))),
+                    ],
+                    ct);
             },
             ct);
 
