@@ -184,7 +184,15 @@ public sealed class ExperimentTests(ExperimentPlatform platform)
         Assert.Equal(
             ("treatment", "stop rule", "better"),
             (Text(found!, "decision", "arm"), Text(found!, "decision", "actor"), Text(found!, "decision", "stop_state")));
-        // Nobody promotes by an experiment: the traffic is as it was.
+        // Nobody promotes by an experiment: the traffic is as it was, once the gateway has heard of the end.
+        using var rest = new HttpClient { BaseAddress = platform.Gateway.Rest.BaseAddress };
+        await Eventually.Async(
+            async () =>
+            {
+                using var policy = await rest.GetAsync($"/v1/traffic-policies/{model}");
+                return policy.StatusCode == System.Net.HttpStatusCode.NotFound;
+            },
+            ExperimentPlatform.Deadline);
         Assert.All(await platform.AskAsync(model, met.Take(40).Select(m => m.Subject)), m => Assert.Equal(("", "1"), (m.Arm, m.Version)));
         var audited = await platform.SendAsync(HttpMethod.Get, $"/v1/access/audit?model={model}");
         Assert.Contains(audited["entries"]!.AsArray(), e => Text(e!, "actor") == "platform:stop rule" && Text(e!, "action") == "experiment");

@@ -54,8 +54,11 @@ public sealed class ThompsonTrafficTests(ExperimentPlatform platform)
         if ((await PeriodsAsync()).Count == periods.Count)
             Assert.All(again, m => Assert.Equal(SubjectHash.Bucket(salt, m.Subject) < weights[0] ? "control" : "treatment", m.Arm));
 
-        var readout = await platform.Gateway.Rest.GetFromJsonAsync<JsonObject>("/v1/experiments/bandit/readout");
-        Assert.NotNull(readout!["primary"]!["arms"]![1]!["unbiased"]);
+        // An estimate takes outcomes of every arm of the period, which Monitoring joins with the predictions a little later.
+        await Eventually.Async(
+            async () => (await platform.Gateway.Rest.GetFromJsonAsync<JsonObject>("/v1/experiments/bandit/readout"))
+                ?["primary"]?["arms"]?[1]?["unbiased"] is not null,
+            ExperimentPlatform.Deadline);
         using var page = await platform.Gateway.Rest.GetAsync("/v1/experiments/bandit/report");
         Assert.Equal("text/html; charset=utf-8", page.Content.Headers.ContentType?.ToString());
         Assert.Contains("'unsafe-inline'", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);

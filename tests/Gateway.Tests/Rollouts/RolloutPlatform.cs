@@ -88,7 +88,7 @@ public sealed class RolloutPlatform : IAsyncLifetime
         }
 
         await SetAliasAsync(model, "champion", 1);
-        foreach (var inference in Inferences) await IsAnsweredByAsync(inference, model, "1");
+        foreach (var inference in Inferences) await KnowsChampionAsync(inference, model);
         return model;
     }
 
@@ -141,14 +141,15 @@ public sealed class RolloutPlatform : IAsyncLifetime
         throw new InvalidOperationException("No gateway answers.");
     }
 
-    private static Task IsAnsweredByAsync(ServiceProcess inference, string model, string version)
+    // An answer by the first version says less: before the alias is known the newest one there is answers.
+    private static async Task KnowsChampionAsync(ServiceProcess inference, string model)
     {
-        var http = new HttpClient { BaseAddress = inference.Http };
-        return Eventually.Async(
+        using var http = new HttpClient { BaseAddress = inference.Http };
+        await Eventually.Async(
             async () =>
             {
-                using var answer = await http.PostAsync($"/v2/models/{model}/infer", RolloutDoor.Json(0.5));
-                return answer.IsSuccessStatusCode && answer.Headers.GetValues("x-mlops-model-version").Single() == version;
+                using var answer = await http.GetAsync($"/v2/models/{model}/versions/champion/ready");
+                return answer.IsSuccessStatusCode;
             },
             Deadline);
     }
