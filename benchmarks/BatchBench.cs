@@ -6,13 +6,12 @@ using Grpc.Net.Client;
 using MlOps.Benchmarks.Serving;
 using MlOps.Contracts.Inference.V1;
 using MlOps.Numerics.Trees;
-using Npgsql;
 
 namespace MlOps.Benchmarks;
 
 /// <summary>
 /// A batch job from file to file, of 200 trees of depth 6 over 10 features, beside the evaluator alone in this process on one
-/// thread and on as many as the job has. Needs the PostgreSQL of MLOPS_TEST_POSTGRES.
+/// thread and on as many as the job has.
 /// </summary>
 internal static class BatchBench
 {
@@ -23,24 +22,18 @@ internal static class BatchBench
 
     public static async Task RunAsync(CancellationToken ct)
     {
-        var given = Environment.GetEnvironmentVariable("MLOPS_TEST_POSTGRES")
-            ?? throw new BenchException("MLOPS_TEST_POSTGRES must lead to a PostgreSQL that makes databases.");
-        var database = new NpgsqlConnectionStringBuilder(given) { Database = $"bench_{Guid.NewGuid():N}" };
         var folder = Directory.CreateTempSubdirectory("mlops-bench-batch-").FullName;
         try
         {
             await using var servers = new ServerSet();
             var server = await servers.StartInferenceAsync(
-                "batch job", ct, ("ConnectionStrings__inferencedb", database.ConnectionString), ("Inference__Batch__InputFolder", folder),
-                ("Inference__Batch__ConcurrentPartitions", $"{Threads}"));
+                "batch job", ct, ("ConnectionStrings__inferencedb", (await servers.PostgresAsync(ct)).NewDatabase()),
+                ("Inference__Batch__InputFolder", folder), ("Inference__Batch__ConcurrentPartitions", $"{Threads}"));
             await MeasureAsync(servers.Model, server, folder, ct);
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
-            await using var admin = NpgsqlDataSource.Create(given);
-            await using var drop = admin.CreateCommand($"drop database if exists {database.Database} with (force)");
-            await drop.ExecuteNonQueryAsync(CancellationToken.None);
         }
     }
 

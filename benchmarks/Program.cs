@@ -27,6 +27,8 @@ switch (args)
         return 0;
     case ["serving", "--soak", var minutes] when int.TryParse(minutes, CultureInfo.InvariantCulture, out var length) && length > 0:
         return await RunAsync(() => ServingBench.SoakAsync(length, stop.Token));
+    case ["gateway", "--soak", var minutes] when int.TryParse(minutes, CultureInfo.InvariantCulture, out var length) && length > 0:
+        return await RunAsync(() => GatewayBench.SoakAsync(length, stop.Token));
     case ["hold"]:
         await ServingBench.HoldAsync(stop.Token);
         return 0;
@@ -37,6 +39,7 @@ var benches = new Dictionary<string, Func<Task>>
     ["prediction"] = () => PredictionBench.RunAsync(stop.Token),
     ["online-features"] = () => OnlineFeaturesBench.RunAsync(stop.Token),
     ["serving"] = () => ServingBench.RunAsync(stop.Token),
+    ["gateway"] = () => GatewayBench.RunAsync(stop.Token),
     ["trees"] = () => TreesBench.RunAsync(stop.Token),
     ["rollouts"] = () => RolloutsBench.RunAsync(stop.Token),
     ["batch"] = () => BatchBench.RunAsync(stop.Token),
@@ -46,10 +49,10 @@ if (args is ["--help"] or ["-h"] || args.Any(name => !benches.ContainsKey(name))
 {
     Console.WriteLine($"""
         usage: ./mlops bench [{string.Join(" | ", benches.Keys)}]
-               ./mlops bench serving --soak MINUTES
+               ./mlops bench serving | gateway --soak MINUTES
 
         Measures a running platform that has run the demo (./mlops demo --keep), beside bare peers in the same run;
-        trees, shap, rollouts, serving and batch need no platform, shap needs libxgboost0.
+        trees, shap, rollouts, serving, gateway and batch need no platform, shap needs libxgboost0.
         Every answer is checked before anything is timed. What counts is the ratio, not the time.
           MLOPS_REST, MLOPS_GRPC       addresses of the gateway
           MLOPS_BENCH_SECONDS          length of each measurement (default 5)
@@ -73,7 +76,7 @@ async Task<int> RunAsync(Func<Task> bench)
     catch (Exception e) when (e is HttpRequestException or Grpc.Core.RpcException or BenchException)
     {
         Console.Error.WriteLine($"✗ {e.Message}");
-        if (args is not ["trees" or "shap" or "rollouts" or "serving" or "batch", ..]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
+        if (args is not ["trees" or "shap" or "rollouts" or "serving" or "gateway" or "batch", ..]) Console.Error.WriteLine("  A platform with the demo's model is needed: ./mlops demo --keep");
         return 1;
     }
 }

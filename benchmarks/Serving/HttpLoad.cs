@@ -23,14 +23,16 @@ internal static partial class HttpLoad
         try
         {
             await File.WriteAllBytesAsync(body, framed, ct);
-            var before = ProcessCost.CpuOf(server.Process);
+            var before = ProcessCost.CpuOf(server.Processes);
             var output = await RunAsync(
                 "h2load",
                 [
                     "-t1", $"-c{connections}", $"-m{streams}", "-D", Seconds(duration), "-d", body, "--log-file", log,
-                    "-H", "content-type: application/grpc", "-H", "te: trailers", server.Grpc + ServedRequest.GrpcPath,
+                    "-H", "content-type: application/grpc", "-H", "te: trailers",
+                    .. server.Key.Length > 0 ? ["-H", $"x-api-key: {server.Key}"] : Array.Empty<string>(),
+                    server.Grpc + ServedRequest.GrpcPath,
                 ], ct);
-            var cpu = ProcessCost.CpuOf(server.Process) - before;
+            var cpu = ProcessCost.CpuOf(server.Processes) - before;
             var failed = H2Failed().Match(output);
             if (!failed.Success || failed.Groups[1].Value != "0") throw new BenchException($"{server.Name}: h2load says\n{output}");
             // 1785421123456789 TAB 200 TAB 812, times in µs; the status is that of HTTP.
@@ -56,16 +58,17 @@ internal static partial class HttpLoad
             await File.WriteAllTextAsync(script, $"""
                 wrk.method = "POST"
                 wrk.headers["Content-Type"] = "application/json"
+                {(server.Key.Length > 0 ? $"""wrk.headers["x-api-key"] = "{server.Key}" """ : "")}
                 wrk.body = [[{json}]]
                 """, ct);
-            var before = ProcessCost.CpuOf(server.Process);
+            var before = ProcessCost.CpuOf(server.Processes);
             var output = await RunAsync(
                 "wrk",
                 [
                     "-t1", $"-c{connections}", $"-d{Seconds(duration)}s", "--latency", "--timeout", "20s", "-s", script,
                     server.Rest + ServedRequest.RestPath,
                 ], ct);
-            var cpu = ProcessCost.CpuOf(server.Process) - before;
+            var cpu = ProcessCost.CpuOf(server.Processes) - before;
             if (WrkFailed().IsMatch(output)) throw new BenchException($"{server.Name}: wrk says\n{output}");
             var requests = double.Parse(WrkRequests().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
             return new Measured(

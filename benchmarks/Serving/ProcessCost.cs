@@ -8,8 +8,9 @@ internal static class ProcessCost
     // USER_HZ is 100 on every Linux that .NET runs on.
     private const double TicksPerSecond = 100;
 
-    /// <summary>Processor time, user's and system's.</summary>
-    public static TimeSpan CpuOf(int process) => TimeSpan.FromSeconds(FamilyOf(process).Sum(TicksOf) / TicksPerSecond);
+    /// <summary>Processor time of all of them, user's and system's.</summary>
+    public static TimeSpan CpuOf(params int[] processes) =>
+        TimeSpan.FromSeconds(processes.SelectMany(FamilyOf).Sum(TicksOf) / TicksPerSecond);
 
     /// <summary>Resident bytes of the process alone.</summary>
     public static long ResidentBytesOf(int process) => File.ReadLines($"/proc/{process}/status")

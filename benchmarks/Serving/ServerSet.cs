@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using MlOps.Benchmarks.Peers;
 
 namespace MlOps.Benchmarks.Serving;
@@ -6,11 +7,14 @@ namespace MlOps.Benchmarks.Serving;
 /// <summary>The servers under measurement, each in processes of its own, and what they need; all gone at the end.</summary>
 internal sealed class ServerSet : IAsyncDisposable
 {
+    // A service that is not asked for anything here.
+    private const string Nobody = "http://127.0.0.1:9";
     private readonly string _folder = Directory.CreateTempSubdirectory("mlops-bench-").FullName;
     private readonly List<IDisposable> _processes = [];
     private WebApplication? _registry;
     private int _registryPort;
     private Broker? _broker;
+    private Postgres? _postgres;
 
     public ServedModel Model { get; } = new();
 
@@ -20,32 +24,59 @@ internal sealed class ServerSet : IAsyncDisposable
         {
             _registryPort = PeerProcess.FreePort();
             _registry = await RegistryPeer.StartAsync(_registryPort);
-            _broker = await Broker.StartAsync(_folder, ct);
-            _processes.Add(_broker);
         }
 
-        var (rest, grpc) = (PeerProcess.FreePort(), PeerProcess.FreePort());
-        var folder = Path.Combine(Repository.Root, "services/Inference/bin/Release/net10.0");
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(folder, "MlOps.Inference.dll")])
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-        };
-        var environment = start.Environment;
-        environment["MLOPS_HTTP_PORT"] = $"{rest}";
-        environment["MLOPS_GRPC_PORT"] = $"{grpc}";
-        environment["ConnectionStrings__rabbitmq"] = _broker?.Address;
-        environment["Bus__Prefix"] = _broker?.Prefix;
-        environment["Storage__Folder"] = Path.Combine(_folder, $"inference-{grpc}");
-        environment["services__registry__grpc__0"] = $"http://127.0.0.1:{_registryPort}";
-        environment["services__featurestore__grpc__0"] = "http://127.0.0.1:9";
-        // Nobody is refused: h2load would count a refusal as an answer.
-        environment["Inference__Admission__MinConcurrency"] = "1000";
-        foreach (var (key, value) in settings) environment[key] = value;
-        var process = await StartAsync(start, grpc, ct);
-        await AwaitModelAsync(new Uri($"http://127.0.0.1:{rest}/v2/models/{ServedModel.Name}/ready"), ct);
-        return new Server(name, $"http://127.0.0.1:{rest}", $"http://127.0.0.1:{grpc}", process);
+        var server = await StartServiceAsync(
+            name, "services/Inference", "MlOps.Inference.dll",
+            [
+                ("services__registry__grpc__0", $"http://127.0.0.1:{_registryPort}"), ("services__featurestore__grpc__0", Nobody),
+                // Nobody is refused: h2load would count a refusal as an answer.
+                ("Inference__Admission__MinConcurrency", "1000"), .. settings,
+            ],
+            ct);
+        await AwaitAsync(new Uri($"{server.Rest}/v2/models/{ServedModel.Name}/ready"), ct);
+        return server;
     }
+
+    /// <summary>The gateway before one server, closed: callers need the key it comes with, and have a rate limit.</summary>
+    public async Task<Server> StartGatewayAsync(
+        string name, Server behind, string? policies, CancellationToken ct, params (string Key, string Value)[] settings)
+    {
+        var key = $"mlops_{new string('b', 16)}_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))[..43]}";
+        List<(string, string)> environment =
+        [
+            ("ConnectionStrings__gatewaydb", (await PostgresAsync(ct)).NewDatabase()), ("Access__Mode", "Closed"), ("Access__AdminKey", key),
+            ("Access__RequestsPerSecond", "1000000"), ("Access__Burst", "1000000"),
+        ];
+        foreach (var service in new[] { "featurestore", "training", "registry", "monitoring" })
+        {
+            environment.AddRange([($"services__{service}__http__0", Nobody), ($"services__{service}__grpc__0", Nobody)]);
+        }
+
+        environment.AddRange([("services__inference__http__0", behind.Rest), ("services__inference__grpc__0", behind.Grpc)]);
+        if (policies is not null)
+        {
+            var path = Path.Combine(_folder, $"policies-{Guid.NewGuid():N}.json");
+            await File.WriteAllTextAsync(path, policies, ct);
+            environment.Add(("Gateway__PolicyFile", path));
+        }
+
+        environment.AddRange(settings);
+        var server = await StartServiceAsync(name, "gateway", "MlOps.Gateway.dll", environment, ct);
+        await AwaitAsync(new Uri($"{server.Rest}/readyz"), ct);
+        return server with { Key = key, Processes = [.. server.Processes, .. behind.Processes] };
+    }
+
+    /// <summary>YARP and nothing else, before one server.</summary>
+    public async Task<Server> StartProxyAsync(string name, Server behind, CancellationToken ct)
+    {
+        var (rest, grpc) = (PeerProcess.FreePort(), PeerProcess.FreePort());
+        var peer = await PeerProcess.StartSelfAsync(grpc, ct, "proxy", $"{rest}", $"{grpc}", behind.Rest, behind.Grpc);
+        _processes.Add(peer);
+        return new Server(name, $"http://127.0.0.1:{rest}", $"http://127.0.0.1:{grpc}", [peer.Id, .. behind.Processes]);
+    }
+
+    public async Task<Postgres> PostgresAsync(CancellationToken ct) => _postgres ??= await Postgres.StartAsync(_folder, ct);
 
     public async Task<Server> StartOnnxAsync(CancellationToken ct)
     {
@@ -86,7 +117,7 @@ internal sealed class ServerSet : IAsyncDisposable
         return double.TryParse(output, null, out var perSecond) ? perSecond : throw new BenchException("inplace_predict did not run.");
     }
 
-    private static async Task AwaitModelAsync(Uri ready, CancellationToken ct)
+    private static async Task AwaitAsync(Uri ready, CancellationToken ct)
     {
         using var http = new HttpClient();
         for (var tries = 0; tries < 600; tries++)
@@ -104,7 +135,29 @@ internal sealed class ServerSet : IAsyncDisposable
             await Task.Delay(100, ct);
         }
 
-        throw new BenchException($"{ready} never said that the model is loaded.");
+        throw new BenchException($"{ready} never said yes.");
+    }
+
+    private async Task<Server> StartServiceAsync(
+        string name, string project, string assembly, IEnumerable<(string Key, string Value)> settings, CancellationToken ct)
+    {
+        if (_broker is null) _processes.Add(_broker = await Broker.StartAsync(_folder, ct));
+        var (rest, grpc) = (PeerProcess.FreePort(), PeerProcess.FreePort());
+        var folder = Path.Combine(Repository.Root, project, "bin/Release/net10.0");
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(folder, assembly)])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+        };
+        var environment = start.Environment;
+        environment["MLOPS_HTTP_PORT"] = $"{rest}";
+        environment["MLOPS_GRPC_PORT"] = $"{grpc}";
+        environment["ConnectionStrings__rabbitmq"] = _broker.Address;
+        environment["Bus__Prefix"] = _broker.Prefix;
+        environment["Storage__Folder"] = Path.Combine(_folder, $"storage-{grpc}");
+        foreach (var (key, value) in settings) environment[key] = value;
+        var process = await StartAsync(start, grpc, ct);
+        return new Server(name, $"http://127.0.0.1:{rest}", $"http://127.0.0.1:{grpc}", process);
     }
 
     private static string Peers => Path.Combine(Repository.Root, "benchmarks/Peers");
@@ -137,6 +190,7 @@ internal sealed class ServerSet : IAsyncDisposable
     {
         _processes.Reverse();
         foreach (var process in _processes) process.Dispose();
+        if (_postgres is not null) await _postgres.DisposeAsync();
         if (_registry is not null) await _registry.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }

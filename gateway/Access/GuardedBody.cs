@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Compression;
+using MlOps.Gateway.Routes;
 using MlOps.ServiceDefaults;
 using Finding = MlOps.Gateway.Access.MessageScan.Finding;
 
@@ -9,7 +10,7 @@ namespace MlOps.Gateway.Access;
 /// The body of a guarded call on its way to the service. The bytes that complete a message go on only when the message may:
 /// the service never has a whole one that was refused.
 /// </summary>
-internal sealed class GuardedBody(Stream body, GuardedCall call, string encoding) : Stream
+internal sealed class GuardedBody(Stream body, GuardedCall call, string encoding) : RequestBodyStream
 {
     private const int FirstRead = 4 * 1024;
     private readonly MessageScan _scan = new(call.FieldNumbers);
@@ -17,20 +18,6 @@ internal sealed class GuardedBody(Stream body, GuardedCall call, string encoding
     private byte[]? _rented;
     private ArrayBufferWriter<byte>? _compressed;
     private bool _isNamed;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>Judges what comes first before the service is asked at all, which for most calls is everything.</summary>
     /// <exception cref="RefusedException">A message is refused.</exception>
@@ -57,20 +44,6 @@ internal sealed class GuardedBody(Stream body, GuardedCall call, string encoding
         Judge(buffer.Span[..read]);
         return read;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("Request bodies are read asynchronously.");
-
-    public override void Flush() => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     private void GiveBack()
     {

@@ -14,7 +14,7 @@ namespace MlOps.Gateway.JsonCalls;
 /// A JSON body read as the gRPC messages it stands for: one object, or, for a call that takes a stream, one object a line. It is
 /// read only as far as somebody asks for messages, so nobody who is refused makes the gateway parse anything.
 /// </summary>
-internal sealed class JsonRequest(JsonCall call, PipeReader json, long longest) : Stream
+internal sealed class JsonRequest(JsonCall call, PipeReader json, long longest) : RequestBodyStream
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private ReadOnlyMemory<byte> _pending;
@@ -22,20 +22,6 @@ internal sealed class JsonRequest(JsonCall call, PipeReader json, long longest) 
 
     /// <summary>What was wrong with it; null: nothing so far.</summary>
     public Refusal? Refusal { get; private set; }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <exception cref="RefusedException">The body is no such message, or too large.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -52,20 +38,6 @@ internal sealed class JsonRequest(JsonCall call, PipeReader json, long longest) 
         _pending = _pending[taken..];
         return taken;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("Request bodies are read asynchronously.");
-
-    public override void Flush() => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     // The next message with its header; empty at the end of a stream, and for an empty line.
     private async ValueTask<ReadOnlyMemory<byte>> NextAsync(CancellationToken ct)

@@ -1,7 +1,9 @@
+using MlOps.Gateway.Routes;
+
 namespace MlOps.Gateway.Resilience;
 
 /// <summary>A request's body that can be sent again: its first <see cref="MostBytes"/> are kept as they are read.</summary>
-internal sealed class ReplayBody(Stream body) : Stream
+internal sealed class ReplayBody(Stream body) : RequestBodyStream
 {
     public const int MostBytes = 64 * 1024;
     private byte[] _kept = [];
@@ -13,20 +15,6 @@ internal sealed class ReplayBody(Stream body) : Stream
 
     /// <summary>Whether anybody has read of it.</summary>
     public bool IsTouched => _length > 0 || !CanReplay;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>From its beginning again; what was not read yet follows.</summary>
     public void Rewind() => _at = 0;
@@ -45,20 +33,6 @@ internal sealed class ReplayBody(Stream body) : Stream
         Keep(buffer.Span[..read]);
         return read;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("Request bodies are read asynchronously.");
-
-    public override void Flush() => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     private void Keep(ReadOnlySpan<byte> bytes)
     {

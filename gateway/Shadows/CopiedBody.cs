@@ -1,4 +1,5 @@
 using System.Buffers;
+using MlOps.Gateway.Routes;
 
 namespace MlOps.Gateway.Shadows;
 
@@ -6,7 +7,7 @@ namespace MlOps.Gateway.Shadows;
 /// A request's body on its way to the service, kept as it passes. It is read as fast as without; one that is too large, or for
 /// which there is no room, passes without being kept.
 /// </summary>
-internal sealed class CopiedBody(Stream body, long? length, ShadowBudget budget, int most) : Stream
+internal sealed class CopiedBody(Stream body, long? length, ShadowBudget budget, int most) : RequestBodyStream
 {
     private const int FirstBytes = 1024;
     private readonly Lock _gate = new();
@@ -21,29 +22,12 @@ internal sealed class CopiedBody(Stream body, long? length, ShadowBudget budget,
     /// <summary>There was no room for it.</summary>
     public bool IsCrowdedOut { get; private set; }
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var read = await body.ReadAsync(buffer, cancellationToken);
         if (read > 0 || buffer.Length > 0) Keep(buffer.Span[..read]);
         return read;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <summary>
     /// What was kept, which is the taker's and in the budget until given back; null: not the whole of it passed. Nothing is kept
@@ -114,15 +98,4 @@ internal sealed class CopiedBody(Stream body, long? length, ShadowBudget budget,
         budget.Give(_kept.Length);
         ArrayPool<byte>.Shared.Return(_kept);
     }
-
-    public override int Read(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("Request bodies are read asynchronously.");
-
-    public override void Flush() => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using MlOps.Gateway.Revisions;
 using MlOps.Gateway.Rollouts.Observations;
 using MlOps.Gateway.Shadows;
 using MlOps.Numerics.Assignment;
@@ -13,15 +14,16 @@ namespace MlOps.Gateway.Splits;
 /// </summary>
 internal sealed class PolicyBook(
     NpgsqlDataSource source, AssignmentCounts counts, GatewayMetrics metrics, IOptions<GatewayOptions> options,
-    OutcomeBook outcomes, ShadowBook shadows) : IDisposable
+    OutcomeBook outcomes, ShadowBook shadows) : RevisedCopy
 {
-    private readonly SemaphoreSlim _turn = new(1);
     private volatile PolicySnapshot _current = PolicySnapshot.Empty;
     private IReadOnlyList<TrafficPolicy> _stored = [];
     private volatile PolicyFile _file = PolicyFile.None;
     private volatile IReadOnlyList<string> _overridden = [];
 
     public PolicySnapshot Current => _current;
+
+    public override long Revision => _current.Revision;
 
     /// <summary>The policy file whose policies are in force.</summary>
     public PolicyFile File => _file;
@@ -35,35 +37,15 @@ internal sealed class PolicyBook(
     /// <exception cref="NotFoundException">TRAFFIC_POLICY_NOT_FOUND.</exception>
     public TrafficPolicy Get(string model) => Current.Find(model)?.Policy ?? throw NotFound(model);
 
-    /// <summary>Loads the policies unless those of this revision, or later ones, are here already.</summary>
-    public async Task CatchUpAsync(long revision, CancellationToken ct)
-    {
-        if (_current.Revision >= revision) return;
-        await _turn.WaitAsync(ct);
-        try
-        {
-            if (_current.Revision < revision) await LoadAsync(ct);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
-
     /// <summary>Replaces the policy file's policies.</summary>
-    public async Task TakeFileAsync(PolicyFile file, CancellationToken ct)
-    {
-        await _turn.WaitAsync(ct);
-        try
+    public Task TakeFileAsync(PolicyFile file, CancellationToken ct) => InTurnAsync(
+        () =>
         {
             _file = file;
             Publish(_current.Revision);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
+            return Task.CompletedTask;
+        },
+        ct);
 
     /// <exception cref="ConflictException">TRAFFIC_POLICY_FILE_OWNED.</exception>
     public void ThrowIfFileOwned(string model)
@@ -73,22 +55,18 @@ internal sealed class PolicyBook(
             "TRAFFIC_POLICY_FILE_OWNED", $"The traffic policy of {model} stands in the gateway's policy file and is changed there alone.");
     }
 
-    /// <summary>Asks the database for its latest revision and catches up with it.</summary>
-    public async Task CheckAsync(CancellationToken ct) => await CatchUpAsync(await LatestAsync(ct), ct);
-
-    public void Dispose() => _turn.Dispose();
-
     internal static NotFoundException NotFound(string model) =>
         new("TRAFFIC_POLICY_NOT_FOUND", $"The model {model} has no traffic policy; its alias champion answers.");
 
-    private async Task LoadAsync(CancellationToken ct)
+    protected override async Task LoadAsync(long revision, CancellationToken ct)
     {
-        // The revision is read first: the policies are of that revision or a later one, never older than they claim.
-        var revision = await LatestAsync(ct);
         _stored = await TrafficPolicyChanges.AllAsync(source, ct);
         Publish(revision);
         metrics.PolicyReloads.Add(1);
     }
+
+    protected override Task<long> LatestAsync(CancellationToken ct) => source.QueryFirstOrDefaultAsync(
+        "select coalesce(max(revision), 0) from traffic_policy_change", [], r => r.GetInt64(0), ct);
 
     private void Publish(long revision)
     {
@@ -108,7 +86,4 @@ internal sealed class PolicyBook(
         var holdout = Holdout;
         _current = new PolicySnapshot(revision, inForce.Select(p => new Split(p, counts, holdout, outcomes.Of(p), shadows.Of(p))));
     }
-
-    private Task<long> LatestAsync(CancellationToken ct) => source.QueryFirstOrDefaultAsync(
-        "select coalesce(max(revision), 0) from traffic_policy_change", [], r => r.GetInt64(0), ct);
 }
