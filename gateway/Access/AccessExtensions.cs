@@ -40,6 +40,7 @@ internal static class AccessExtensions
 
     public static void MapAccess(this WebApplication app)
     {
+        Exposure.WarnOfPlainText(app.Configuration, app.Logger);
         AccessEndpoints.Map(app);
         AuditEndpoints.Map(app);
         app.MapGrpcService<AccessGrpcService>();

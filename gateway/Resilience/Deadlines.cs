@@ -7,7 +7,8 @@ namespace MlOps.Gateway.Resilience;
 
 /// <summary>
 /// A deadline for requests that cannot carry one of their protocol: <c>x-mlops-timeout-ms</c>, 1 ms to an hour. When it is over the
-/// service's work is cancelled and the caller told so (504). The deadline of a gRPC call goes on to the service, which keeps it.
+/// service's work is cancelled and the caller told so (504). It goes on as <c>grpc-timeout</c>, whatever the protocol: a service that
+/// knows when nobody waits any more does not begin what would be too late.
 /// </summary>
 internal sealed class Deadlines(RequestDelegate next)
 {
@@ -37,7 +38,7 @@ internal sealed class Deadlines(RequestDelegate next)
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(caller);
         limit.CancelAfter(left);
         http.RequestAborted = limit.Token;
-        if (GrpcAnswer.IsGrpc(http.Request)) http.Request.Headers[GrpcTimeout.Header] = GrpcTimeout.Of(left);
+        http.Request.Headers[GrpcTimeout.Header] = GrpcTimeout.Of(left);
         try
         {
             await next(http);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 using MlOps.Gateway.Access;
 using MlOps.TestServers;
 
@@ -30,6 +31,19 @@ public sealed class ExposureTests(ClosedPlatform<ExposureTests> platform) : ICla
         Exposure.Check(Settings(bind, "Closed"));
     }
 
+    [Theory]
+    [InlineData("0.0.0.0", null, true)]
+    [InlineData("0.0.0.0", "door.pem", false)]
+    [InlineData("127.0.0.1", null, false)]
+    [InlineData(null, null, false)]
+    public void Keys_in_the_clear_are_warned_of(string? bind, string? certificate, bool isWarned)
+    {
+        var log = new Lines();
+        Exposure.WarnOfPlainText(Settings(bind, "Closed", certificate), log);
+        if (isWarned) Assert.Contains("MLOPS_TLS_CERT", Assert.Single(log.Written), StringComparison.Ordinal);
+        else Assert.Empty(log.Written);
+    }
+
     [ServerFact]
     public async Task A_closed_gateway_without_any_key_does_not_start()
     {
@@ -48,8 +62,20 @@ public sealed class ExposureTests(ClosedPlatform<ExposureTests> platform) : ICla
         Assert.DoesNotContain("secret-of-mine", failure.ToString(), StringComparison.Ordinal);
     }
 
-    private static IConfiguration Settings(string? bind, string? mode) => new ConfigurationBuilder().AddInMemoryCollection(
-        new Dictionary<string, string?> { ["MLOPS_BIND"] = bind, ["Access:Mode"] = mode }).Build();
+    private static IConfiguration Settings(string? bind, string? mode, string? certificate = null) => new ConfigurationBuilder().AddInMemoryCollection(
+        new Dictionary<string, string?> { ["MLOPS_BIND"] = bind, ["Access:Mode"] = mode, ["Tls:Certificate"] = certificate }).Build();
+
+    private sealed class Lines : ILogger
+    {
+        public List<string> Written { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Written.Add(formatter(state, exception));
+    }
 
     private sealed class FreshDatabase : IAsyncDisposable
     {

@@ -11,10 +11,12 @@ public sealed class DeadlineTests(Platform<DeadlineTests> platform) : IClassFixt
     [ServerFact]
     public async Task A_rest_request_ends_at_its_deadline_and_so_does_the_work_for_it()
     {
+        platform.Peer.Requests.Clear();
         using var response = await SendAsync("/v2/models/m/hang", "200");
         Assert.Equal(HttpStatusCode.GatewayTimeout, response.StatusCode);
         Assert.Contains("time given", (await response.Content.ReadFromJsonAsync<JsonObject>())?["error"]?.GetValue<string>(), StringComparison.Ordinal);
         await Eventually.Async(() => platform.Peer.GivenUp > 0, TimeSpan.FromSeconds(20));
+        Assert.Equal("200m", Assert.Single(platform.Peer.Requests).Headers["grpc-timeout"]);
     }
 
     [ServerFact]

@@ -77,11 +77,17 @@ public sealed class BatchCrashTests(InferenceFixture services)
         await using var replicas = await BatchReplicas.StartAsync(services);
         var worker = await replicas.AddAsync();
         var client = replicas.ClientOf(worker);
-        var job = await client.CreateAsync(await SpecAsync(client));
+        var spec = await SpecAsync(client, Rows, 20_000);
+        // Holds the worker at the first partition with a bad row, so that the job cannot be done before it is cancelled.
+        await using var held = await replicas.Database.DataSource.OpenConnectionAsync();
+        await using var hold = await held.BeginTransactionAsync();
+        await hold.ExecuteAsync("lock table batch_quarantine in exclusive mode", [], CancellationToken.None);
+        var job = await client.CreateAsync(spec);
         await Eventually.Async(async () => (await client.GetAsync(job.JobId)).PartitionsScored > 0, Deadline);
 
         var cancelled = await client.Calls.CancelBatchJobAsync(new CancelBatchJobRequest { JobId = job.JobId });
         var again = await client.Calls.CancelBatchJobAsync(new CancelBatchJobRequest { JobId = job.JobId });
+        await hold.RollbackAsync();
 
         Assert.Equal(BatchJob.Types.State.Cancelled, cancelled.State);
         Assert.Equal(cancelled.FinishedAtMicros, again.FinishedAtMicros);
@@ -176,10 +182,13 @@ public sealed class BatchCrashTests(InferenceFixture services)
         return System.Text.Json.JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("status").GetString();
     }
 
-    private async Task<BatchJobSpec> SpecAsync(BatchClient client, int rows = Rows)
+    private Task<BatchJobSpec> SpecAsync(BatchClient client) => SpecAsync(client, Rows, 5, 20_000, Rows);
+
+    private async Task<BatchJobSpec> SpecAsync(BatchClient client, int rows, params int[] badRows)
     {
+        string[] bad = ["bad", "x,ATL,,", "y,ATL,far,1"];
         var lines = DelayRows.Csv(rows).Split('\n');
-        if (rows == Rows) (lines[5], lines[20_000], lines[Rows]) = ("bad", "x,ATL,,", "y,ATL,far,1");
+        for (var i = 0; i < badRows.Length; i++) lines[badRows[i]] = bad[i];
         return new BatchJobSpec
         {
             Model = await services.NewModelAsync(Graphs.Delay(), Graphs.DelaySignature),
