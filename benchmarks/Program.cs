@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using MlOps.Benchmarks;
 using MlOps.Benchmarks.Explanations;
 using MlOps.Benchmarks.Peers;
@@ -6,11 +7,8 @@ using MlOps.Benchmarks.Serving;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 using var stop = new CancellationTokenSource();
-Console.CancelKeyPress += (_, e) =>
-{
-    e.Cancel = true;
-    stop.Cancel();
-};
+using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 
 switch (args)
 {
@@ -65,6 +63,13 @@ return await RunAsync(async () =>
 {
     foreach (var name in args.Length == 0 ? [.. benches.Keys] : args) await benches[name]();
 });
+
+// What it started goes with it.
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stop.Cancel();
+}
 
 async Task<int> RunAsync(Func<Task> bench)
 {

@@ -11,8 +11,9 @@ namespace MlOps.ServiceDefaults.Telemetry;
 /// </summary>
 internal sealed class RequestSpans(RequestDelegate next)
 {
+    // Most are not: the server makes an activity for every request, so that trace context goes on, and one that nobody records wants no words.
     public Task InvokeAsync(HttpContext http) =>
-        http.Features.Get<IHttpActivityFeature>()?.Activity is { IsAllDataRequested: true } span
+        http.Features.Get<IHttpActivityFeature>()?.Activity is { IsAllDataRequested: true, Recorded: true } span
             ? DescribeAsync(http, span)
             : next(http);
 

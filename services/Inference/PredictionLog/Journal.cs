@@ -12,6 +12,7 @@ namespace MlOps.Inference.PredictionLog;
 internal sealed partial class Journal : IDisposable
 {
     private const int MaxReplicas = 256;
+    private const int MaxOpenBehind = 8;
     private readonly Lock _lock = new();
     private readonly LinkedList<JournalSegment> _closed = [];
     private readonly Channel<bool> _hasRecords = Signal();
@@ -23,6 +24,7 @@ internal sealed partial class Journal : IDisposable
     private readonly string _folder;
     private readonly Counter<long> _dropped;
     private JournalSegment? _open;
+    private JournalSegment? _spare;
     private long _closedBytes;
 
     public Journal(
@@ -62,7 +64,7 @@ internal sealed partial class Journal : IDisposable
             {
                 if (_open is null)
                 {
-                    _open = new JournalSegment(_folder, Guid.CreateVersion7(_time.GetUtcNow()), _options.JournalSegmentBytes);
+                    (_open, _spare) = (_spare ?? NewSegment(), null);
                     _hasRecords.Writer.TryWrite(true);
                 }
 
@@ -77,6 +79,38 @@ internal sealed partial class Journal : IDisposable
 
             if (_open.Bytes >= _options.JournalSegmentBytes) CloseFull();
         }
+    }
+
+    /// <summary>Makes the next segment ahead, so that no request waits for a file to be made.</summary>
+    public void Prepare()
+    {
+        lock (_lock)
+        {
+            if (_spare is not null) return;
+        }
+
+        var spare = NewSegment();
+        try
+        {
+            spare.Prepare();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Whoever appends finds out by himself.
+            spare.Discard();
+            return;
+        }
+
+        lock (_lock)
+        {
+            if (_spare is null)
+            {
+                _spare = spare;
+                return;
+            }
+        }
+
+        spare.Discard();
     }
 
     /// <summary>Waits until there is something to publish and it is due, by size or age.</summary>
@@ -104,12 +138,17 @@ internal sealed partial class Journal : IDisposable
     /// <summary>The oldest closed segment, no longer to be dropped; null: none waits.</summary>
     public JournalSegment? TakeOldest()
     {
+        JournalSegment oldest;
         lock (_lock)
         {
-            if (_closed.First?.Value is not { } oldest) return null;
+            if (_closed.First is not { } first) return null;
+            oldest = first.Value;
             oldest.IsPublishing = true;
-            return oldest;
         }
+
+        // Here, where no request waits for it.
+        CutOff(oldest);
+        return oldest;
     }
 
     /// <summary>The broker has it (deleted), or it waits on.</summary>
@@ -149,18 +188,25 @@ internal sealed partial class Journal : IDisposable
     {
         if (_open is not { } open) return;
         _open = null;
+        Enqueue(open);
+        // The publisher cuts it off; only where that is behind is it done here, so that few files are open.
+        if (_closed.Count > MaxOpenBehind) CutOff(open);
+        DropOverBound();
+    }
+
+    private void CutOff(JournalSegment segment)
+    {
         try
         {
-            open.Close();
+            segment.Close();
         }
         catch (IOException e)
         {
             LogNotWritten(e.Message);
         }
-
-        Enqueue(open);
-        DropOverBound();
     }
+
+    private JournalSegment NewSegment() => new(_folder, Guid.CreateVersion7(_time.GetUtcNow()), _options.JournalSegmentBytes);
 
     private void Enqueue(JournalSegment segment)
     {
@@ -202,7 +248,7 @@ internal sealed partial class Journal : IDisposable
     {
         _closed.Remove(segment);
         _closedBytes -= segment.Bytes;
-        File.Delete(segment.Path);
+        segment.Discard();
     }
 
     // The lock is the kernel's, so it dies with its process and the next one finds what that left.
@@ -234,6 +280,8 @@ internal sealed partial class Journal : IDisposable
         lock (_lock)
         {
             CloseOpen();
+            foreach (var segment in _closed) CutOff(segment);
+            _spare?.Discard();
             _ownership.Dispose();
         }
     }

@@ -36,11 +36,20 @@ internal sealed class JournalSegment(string folder, Guid id, int capacity) : IDi
 
     public bool HasRoomFor(int bytes) => Records == 0 || bytes <= capacity - Bytes;
 
+    /// <summary>Makes the file and its pages, for records that fit.</summary>
+    public void Prepare()
+    {
+        Open(isMapped: true);
+        // Each page is the kernel's from here on; else every first record on one would wait for that.
+        for (var page = 0; page < capacity; page += Environment.SystemPageSize) _view!.Write((ulong)page, (byte)0); // Open has set it.
+    }
+
     /// <summary>The record is in the file as soon as this returns, whatever kills the process then.</summary>
     /// <param name="frame">0A, length, record: it ends up whole, or behind zeros that a recovery cuts off.</param>
     public void Append(ReadOnlySpan<byte> frame)
     {
         if (_handle is null) Open(isMapped: frame.Length <= capacity);
+        if (frame.Length > capacity) Unmap();
         if (_view is null)
         {
             // Nothing else is in the file: what a failed write left is written over.
@@ -66,6 +75,13 @@ internal sealed class JournalSegment(string folder, Guid id, int capacity) : IDi
         _view?.Dispose();
         if (RandomAccess.GetLength(_handle) != Bytes) RandomAccess.SetLength(_handle, Bytes);
         Dispose();
+    }
+
+    /// <summary>Deletes the file.</summary>
+    public void Discard()
+    {
+        Dispose();
+        File.Delete(Path);
     }
 
     private void Open(bool isMapped)
@@ -137,10 +153,15 @@ internal sealed class JournalSegment(string folder, Guid id, int capacity) : IDi
         return null;
     }
 
-    public void Dispose()
+    private void Unmap()
     {
         _view?.Dispose();
         _view = null;
+    }
+
+    public void Dispose()
+    {
+        Unmap();
         _handle?.Dispose();
         _handle = null;
     }
