@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
@@ -7,6 +8,7 @@ namespace MlOps.Benchmarks.Peers;
 /// <summary>A peer in a process of its own, gone when the benchmark ends.</summary>
 internal sealed class PeerProcess : IDisposable
 {
+    private const int MostErrorLines = 50;
     private readonly Process _process;
 
     private PeerProcess(Process process) => _process = process;
@@ -24,6 +26,11 @@ internal sealed class PeerProcess : IDisposable
         var peer = new PeerProcess(process);
         // What nobody reads would fill the pipe and then stop the peer.
         if (start.RedirectStandardOutput) process.BeginOutputReadLine();
+        var errors = new ConcurrentQueue<string>();
+        process.ErrorDataReceived += (_, line) =>
+        {
+            if (line.Data is not null && errors.Count < MostErrorLines) errors.Enqueue(line.Data);
+        };
         if (start.RedirectStandardError) process.BeginErrorReadLine();
         for (var tries = 0; tries < 600 && !process.HasExited; tries++)
         {
@@ -40,7 +47,7 @@ internal sealed class PeerProcess : IDisposable
         }
 
         peer.Dispose();
-        throw new BenchException($"{start.FileName} {string.Join(' ', start.ArgumentList)} does not listen on port {port}.");
+        throw new BenchException($"{start.FileName} {string.Join(' ', start.ArgumentList)} does not listen on port {port}.\n{string.Join('\n', errors)}");
     }
 
     public static int FreePort()

@@ -11,7 +11,7 @@ internal static class GatewayBench
     private const int InFlight = 64;
     private const int Connections = 4;
     private const int Policies = 10_000;
-    private const int Arms = 1_000;
+    private const int Arms = 20;
 
     public static async Task RunAsync(CancellationToken ct)
     {
@@ -19,15 +19,18 @@ internal static class GatewayBench
         await ComparePathAsync(ct);
     }
 
+    public static Task<Server> StartGatewayAsync(ServerSet servers, Server behind, CancellationToken ct) =>
+        servers.StartGatewayAsync("gateway", behind, PolicyFile(policies: 1, arms: 2), ct);
+
     private static async Task CompareHopAsync(CancellationToken ct)
     {
         await using var servers = new ServerSet();
         var bare = await servers.StartOnnxAsync(ct);
         var proxy = await servers.StartProxyAsync("bare YARP", bare, ct);
-        var gateway = await servers.StartGatewayAsync("gateway", bare, PolicyFile(policies: 1, arms: 2), ct);
+        var gateway = await StartGatewayAsync(servers, bare, ct);
         await CompareAsync("to the same bare server", servers, [proxy, gateway], ct);
         var crowded = await servers.StartGatewayAsync($"gateway, {Policies:N0} policies", bare, PolicyFile(Policies, Arms), ct);
-        await CompareAsync($"one policy beside {Policies:N0}, ours of {Arms:N0} arms", servers, [gateway, crowded], ct);
+        await CompareAsync($"{Policies:N0} policies, ours of {Arms} arms, beside one", servers, [gateway, crowded], ct);
     }
 
     private static async Task ComparePathAsync(CancellationToken ct)
@@ -77,10 +80,9 @@ internal static class GatewayBench
     // The served model's policy first; every arm leads to the one version there is.
     private static string PolicyFile(int policies, int arms) => JsonSerializer.Serialize(new
     {
-        policies = Enumerable.Range(0, policies).Select(i => new
-        {
-            model = i == 0 ? ServedModel.Name : $"model-{i}",
-            arms = Enumerable.Range(0, i == 0 ? arms : 2).Select(arm => new { name = $"arm-{arm}", version = "1", weight = 1.0 }),
-        }),
+        policies = Enumerable.Range(0, policies).Select(i => i == 0 ? Policy(ServedModel.Name, arms) : Policy($"model-{i}", arms: 2)),
     });
+
+    private static object Policy(string model, int arms) =>
+        new { model, arms = Enumerable.Range(0, arms).Select(arm => new { name = $"arm-{arm}", version = "1", weight = 1.0 / arms }) };
 }

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using MlOps.Numerics.Onnx;
 using MlOps.Numerics.Trees;
 
@@ -14,6 +16,7 @@ internal sealed class ServedModel
     private const int Trees = 200;
     private const int Depth = 6;
     private const float BaseScore = 0.5f;
+    private static readonly JsonSerializerOptions XgboostJson = new() { Converters = { new WithExponent() } };
     private readonly TreeEnsemble _ensemble;
 
     public ServedModel()
@@ -58,7 +61,7 @@ internal sealed class ServedModel
             objective = new { name = "reg:squarederror", reg_loss_param = new { scale_pos_weight = "1" } },
         },
         version = new[] { 1, 7, 4 },
-    });
+    }, XgboostJson);
 
     public TreeEnsemble Ensemble => _ensemble;
 
@@ -99,5 +102,14 @@ internal sealed class ServedModel
             sum_hessian = tree.Cover,
             tree_param = new { num_deleted = "0", num_feature = $"{Features}", num_nodes = $"{nodes}", size_leaf_vector = "0" },
         };
+    }
+
+    /// <summary>XGBoost takes no whole number where it expects another.</summary>
+    private sealed class WithExponent : JsonConverter<float>
+    {
+        public override float Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+
+        public override void Write(Utf8JsonWriter writer, float value, JsonSerializerOptions options) =>
+            writer.WriteRawValue(value.ToString("E8", CultureInfo.InvariantCulture));
     }
 }

@@ -39,18 +39,24 @@ internal static class ServingBench
             server => HttpLoad.GrpcAsync(server, framed, Connections, InFlight / Connections, ct));
     }
 
-    /// <summary>Starts the two .NET servers and says where they are: for a profiler, or load by hand.</summary>
+    /// <summary>Starts the .NET servers and says where they are: for a profiler, or load by hand.</summary>
     public static async Task HoldAsync(CancellationToken ct)
     {
         await using var servers = new ServerSet();
-        foreach (var server in new[] { await servers.StartInferenceAsync("Inference", ct), await servers.StartOnnxAsync(ct) })
-        {
-            await AnswerCheck.RunAsync(server, servers.Model, servers.Model.Row, ct);
-            Console.WriteLine($"{server.Processes[0]} {server.Rest}{ServedRequest.RestPath} {server.Grpc}{ServedRequest.GrpcPath} {server.Name}");
-        }
-
+        var bare = await servers.StartOnnxAsync(ct);
+        Server[] held =
+        [
+            await servers.StartInferenceAsync("Inference", ct), bare, await servers.StartProxyAsync("bare YARP", bare, ct),
+            await GatewayBench.StartGatewayAsync(servers, bare, ct),
+        ];
         await File.WriteAllBytesAsync("row.grpc", ServedRequest.Framed(servers.Model.Row), ct);
         await File.WriteAllTextAsync("row.json", ServedRequest.Json(servers.Model.Row), ct);
+        foreach (var server in held)
+        {
+            await AnswerCheck.RunAsync(server, servers.Model, servers.Model.Row, ct);
+            Console.WriteLine($"{server.Processes[0]} {server.Rest}{ServedRequest.RestPath} {server.Grpc}{ServedRequest.GrpcPath} {server.Name} {server.Key}");
+        }
+
         await Task.Delay(Timeout.Infinite, ct);
     }
 
