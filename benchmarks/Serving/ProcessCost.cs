@@ -23,10 +23,27 @@ internal static class ProcessCost
         yield return process;
         foreach (var task in Directory.EnumerateDirectories($"/proc/{process}/task"))
         {
-            foreach (var child in File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            foreach (var child in ChildrenOf(task))
             {
-                foreach (var one in FamilyOf(int.Parse(child, CultureInfo.InvariantCulture))) yield return one;
+                foreach (var one in FamilyOf(child)) yield return one;
             }
+        }
+    }
+
+    // A thread may be gone since it was listed.
+    private static int[] ChildrenOf(string task)
+    {
+        try
+        {
+            return
+            [
+                .. File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                    .Select(child => int.Parse(child, CultureInfo.InvariantCulture)),
+            ];
+        }
+        catch (IOException)
+        {
+            return [];
         }
     }
 

@@ -25,6 +25,7 @@ internal sealed partial class Journal : IDisposable
     private readonly Counter<long> _dropped;
     private JournalSegment? _open;
     private JournalSegment? _spare;
+    private bool _isDisposed;
     private long _closedBytes;
 
     public Journal(
@@ -74,6 +75,13 @@ internal sealed partial class Journal : IDisposable
             {
                 _dropped.Add(1);
                 LogNotWritten(e.Message);
+                // Half a record in an empty segment would stand before what comes next.
+                if (_open is { Records: 0 } empty)
+                {
+                    _open = null;
+                    Discard(empty);
+                }
+
                 return;
             }
 
@@ -86,7 +94,7 @@ internal sealed partial class Journal : IDisposable
     {
         lock (_lock)
         {
-            if (_spare is not null) return;
+            if (_spare is not null || _isDisposed) return;
         }
 
         var spare = NewSegment();
@@ -97,20 +105,20 @@ internal sealed partial class Journal : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Whoever appends finds out by himself.
-            spare.Discard();
+            Discard(spare);
             return;
         }
 
         lock (_lock)
         {
-            if (_spare is null)
+            if (_spare is null && !_isDisposed)
             {
                 _spare = spare;
                 return;
             }
         }
 
-        spare.Discard();
+        Discard(spare);
     }
 
     /// <summary>Waits until there is something to publish and it is due, by size or age.</summary>
@@ -135,13 +143,13 @@ internal sealed partial class Journal : IDisposable
         lock (_lock) CloseOpen();
     }
 
-    /// <summary>The oldest closed segment, no longer to be dropped; null: none waits.</summary>
+    /// <summary>The oldest closed segment, no longer to be dropped; null: none waits, or somebody has it already.</summary>
     public JournalSegment? TakeOldest()
     {
         JournalSegment oldest;
         lock (_lock)
         {
-            if (_closed.First is not { } first) return null;
+            if (_closed.First is not { Value.IsPublishing: false } first) return null;
             oldest = first.Value;
             oldest.IsPublishing = true;
         }
@@ -157,25 +165,32 @@ internal sealed partial class Journal : IDisposable
         lock (_lock)
         {
             segment.IsPublishing = false;
-            if (isPublished) Remove(segment);
+            if (!isPublished || !TryForget(segment)) return;
         }
+
+        // Nobody else knows of it any more, and no request waits for the disk.
+        Discard(segment);
     }
+
+    /// <summary>Somebody deleted its file: its records are lost.</summary>
+    public void CountLost(JournalSegment segment) => _dropped.Add(segment.Records);
 
     /// <summary>Puts a segment no broker would take out of the way of those behind it; its file stays for people.</summary>
     public void SetAside(JournalSegment segment)
     {
-        lock (_lock)
+        _dropped.Add(segment.Records);
+        try
         {
-            segment.IsPublishing = false;
             if (File.Exists(segment.Path))
-            {
                 File.Move(segment.Path, Path.ChangeExtension(segment.Path, JournalSegment.RefusedExtension), overwrite: true);
-            }
-
-            Remove(segment);
-            _dropped.Add(segment.Records);
             DeleteRefusedOverBound();
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogNotWritten(e.Message);
+        }
+
+        Return(segment, isPublished: true);
     }
 
     private void CloseFull()
@@ -200,10 +215,15 @@ internal sealed partial class Journal : IDisposable
         {
             segment.Close();
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             LogNotWritten(e.Message);
         }
+    }
+
+    private void Discard(JournalSegment segment)
+    {
+        if (!segment.Discard()) LogNotDeleted(segment.Path);
     }
 
     private JournalSegment NewSegment() => new(_folder, Guid.CreateVersion7(_time.GetUtcNow()), _options.JournalSegmentBytes);
@@ -224,13 +244,13 @@ internal sealed partial class Journal : IDisposable
             var segment = oldest.Value;
             oldest = oldest.Next;
             if (segment.IsPublishing) continue;
-            Remove(segment);
             _dropped.Add(segment.Records);
+            Remove(segment);
             LogDropped(segment.Records, _options.JournalMaxBytes);
         }
     }
 
-    // A segment's name begins with the time it was opened.
+    // A segment's name begins with the time it was made.
     private void DeleteRefusedOverBound()
     {
         var kept = 0L;
@@ -246,9 +266,14 @@ internal sealed partial class Journal : IDisposable
 
     private void Remove(JournalSegment segment)
     {
-        _closed.Remove(segment);
+        if (TryForget(segment)) Discard(segment);
+    }
+
+    private bool TryForget(JournalSegment segment)
+    {
+        if (!_closed.Remove(segment)) return false;
         _closedBytes -= segment.Bytes;
-        segment.Discard();
+        return true;
     }
 
     // The lock is the kernel's, so it dies with its process and the next one finds what that left.
@@ -280,14 +305,18 @@ internal sealed partial class Journal : IDisposable
         lock (_lock)
         {
             CloseOpen();
-            foreach (var segment in _closed) CutOff(segment);
-            _spare?.Discard();
+            foreach (var segment in _closed.Where(s => !s.IsPublishing)) CutOff(segment);
+            if (_spare is not null) Discard(_spare);
+            (_spare, _isDisposed) = (null, true);
             _ownership.Dispose();
         }
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Prediction log: the journal cannot be written: {Reason}")]
     private partial void LogNotWritten(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Prediction log: {File} cannot be deleted; it is published again after the next start, and recognised")]
+    private partial void LogNotDeleted(string file);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Prediction log: {Records} oldest records dropped, more than {MaxBytes} bytes wait")]
     private partial void LogDropped(int records, long maxBytes);

@@ -45,10 +45,11 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
 
     private async Task<bool> TryPublishAllAsync(CancellationToken ct)
     {
-        while (journal.TakeOldest() is { } segment)
+        while (true)
         {
             // Requests go on in a segment that is there already.
             journal.Prepare();
+            if (journal.TakeOldest() is not { } segment) return true;
             if (segment.Bytes > JournalSegment.MaxBytes)
             {
                 LogRefused(segment.Id, segment.Bytes, segment.Records, JournalSegment.MaxBytes);
@@ -66,6 +67,7 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
             {
                 // Somebody deleted it; the ones behind must not wait for it.
                 LogGone(segment.Id, segment.Records);
+                journal.CountLost(segment);
                 isPublished = true;
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
@@ -78,8 +80,6 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
                 journal.Return(segment, isPublished);
             }
         }
-
-        return true;
     }
 
     private async Task PublishAsync(JournalSegment segment, CancellationToken ct)

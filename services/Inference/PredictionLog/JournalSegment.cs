@@ -52,8 +52,7 @@ internal sealed class JournalSegment(string folder, Guid id, int capacity) : IDi
         if (frame.Length > capacity) Unmap();
         if (_view is null)
         {
-            // Nothing else is in the file: what a failed write left is written over.
-            RandomAccess.Write(_handle!, frame, 0); // Open has set it.
+            RandomAccess.Write(_handle!, frame, 0); // Open has set it, and nothing else is in the file.
         }
         else
         {
@@ -77,11 +76,21 @@ internal sealed class JournalSegment(string folder, Guid id, int capacity) : IDi
         Dispose();
     }
 
-    /// <summary>Deletes the file.</summary>
-    public void Discard()
+    /// <summary>Deletes the file. One that a disk does not let go of stays, and is published again under the same id after the next start.</summary>
+    /// <returns>False: it is still there.</returns>
+    public bool Discard()
     {
         Dispose();
-        File.Delete(Path);
+        try
+        {
+            File.Delete(Path);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A folder that is gone took the file with it.
+            return e is DirectoryNotFoundException;
+        }
     }
 
     private void Open(bool isMapped)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
@@ -8,14 +9,20 @@ internal sealed class ProtoBuffer
 {
     // Tag and longest length of the frame around everything written.
     private const int FrameRoom = 6;
-    private const int MaxKeptBytes = 256 << 10;
-    private byte[] _bytes = new byte[1024];
+    private const int KeptBytes = 4 << 10;
+    private readonly byte[] _kept = new byte[KeptBytes];
+    private byte[] _bytes;
     private int _length = FrameRoom;
 
+    public ProtoBuffer() => _bytes = _kept;
+
+    /// <summary>Begins anew. What <see cref="Framed"/> gave before is no longer this one's.</summary>
     public void Clear()
     {
         _length = FrameRoom;
-        if (_bytes.Length > MaxKeptBytes) _bytes = new byte[1024];
+        if (_bytes == _kept) return;
+        ArrayPool<byte>.Shared.Return(_bytes);
+        _bytes = _kept;
     }
 
     /// <summary>All that was written as the value of a length-delimited <paramref name="field"/>, tag and length before it.</summary>
@@ -137,6 +144,15 @@ internal sealed class ProtoBuffer
 
     private void Reserve(int bytes)
     {
-        if (_length + bytes > _bytes.Length) Array.Resize(ref _bytes, Math.Max(_length + bytes, _bytes.Length * 2));
+        if (_length + bytes > _bytes.Length) Grow(_length + bytes);
+    }
+
+    // A large request's buffer goes back when it is done: it would be garbage of the oldest generation each time.
+    private void Grow(int bytes)
+    {
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(bytes, _bytes.Length * 2));
+        _bytes.AsSpan(0, _length).CopyTo(larger);
+        if (_bytes != _kept) ArrayPool<byte>.Shared.Return(_bytes);
+        _bytes = larger;
     }
 }

@@ -9,7 +9,7 @@ namespace MlOps.Inference.Predictions;
 /// <param name="elementSize">Bytes per value; 0: text.</param>
 internal sealed class TensorBuffer(int elementSize)
 {
-    private const int MaxKeptBytes = 64 << 10;
+    private const int MaxKeptBytes = 512 << 10;
     private byte[] _bytes = GC.AllocateUninitializedArray<byte>(64, pinned: true);
     private int[] _ends = new int[elementSize == 0 ? 8 : 0];
     private int _length;
