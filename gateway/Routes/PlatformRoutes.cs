@@ -35,6 +35,7 @@ internal static class PlatformRoutes
                 transforms.AddRequestHeaderRemove(HeaderNames.Authorization);
                 transforms.AddRequestHeaderRemove(Authenticator.KeyHeader);
                 transforms.RequestTransforms.Add(new PlatformCredentialHeader(credential));
+                transforms.RequestTransforms.Add(new TraceContextHeaders());
                 transforms.AddResponseTransform(EarlyAnswers.Note);
                 if (transforms.Route.ClusterId?.StartsWith(PlatformService.Inference, StringComparison.Ordinal) == true)
                 {
@@ -43,6 +44,8 @@ internal static class PlatformRoutes
             })
             .ConfigureHttpClient((client, handler) =>
             {
+                // TraceContextHeaders does that.
+                handler.ActivityHeadersPropagator = null;
                 // The only replica may be restarting; where there are others, they are asked instead.
                 handler.ConnectPatiently(client.NewMetadata?.ContainsKey(Replicated) == true ? TimeSpan.Zero : options.RestartPatience);
                 // A destination that vanished without a word fails its streams instead of leaving them silent.
