@@ -118,7 +118,7 @@ run_project() {
         read -r ok bad left_out < <(counts_of "$test_folder/results/$name.trx") || true
     fi
     if [[ $status -eq 124 || $status -eq 137 ]]; then
-        verdict="stopped after 15 minutes" bad=$((bad + 1))
+        verdict="stopped after 30 minutes" bad=$((bad + 1))
     elif [[ $status -ne 0 && $bad -eq 0 ]]; then
         verdict="crashed (code $status)" bad=1
     elif [[ $((ok + bad)) -eq 0 && $# -eq 0 ]]; then
