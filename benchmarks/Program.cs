@@ -28,8 +28,7 @@ switch (args)
     case ["gateway", "--soak", var minutes] when int.TryParse(minutes, CultureInfo.InvariantCulture, out var length) && length > 0:
         return await RunAsync(() => GatewayBench.SoakAsync(length, stop.Token));
     case ["hold"]:
-        await ServingBench.HoldAsync(stop.Token);
-        return 0;
+        return await RunAsync(() => ServingBench.HoldAsync(stop.Token));
 }
 
 var benches = new Dictionary<string, Func<Task>>
@@ -77,6 +76,10 @@ async Task<int> RunAsync(Func<Task> bench)
     {
         await bench();
         return 0;
+    }
+    catch (OperationCanceledException) when (stop.IsCancellationRequested)
+    {
+        return 130;
     }
     catch (Exception e) when (e is HttpRequestException or Grpc.Core.RpcException or BenchException)
     {

@@ -106,7 +106,7 @@ internal sealed partial class JournalPublisher(Journal journal, IBus bus, TimePr
         }, either.Token).WaitAsync(either.Token);
     }
 
-    // Records repeat their model's names: of a wide model half is left, for less time than the base64 of the message takes on the rest.
+    // Records repeat their model's names: of ten inputs half is left, for less time than the base64 of the message takes on the rest.
     private static int Compress(ReadOnlySpan<byte> records, Span<byte> compressed) =>
         BrotliEncoder.TryCompress(records, compressed, out var length, FastestQuality, Window)
             ? length
